@@ -1,0 +1,157 @@
+use chrono::{DateTime, NaiveDate, Utc};
+use futures_core::future::BoxFuture;
+use futures_core::stream::BoxStream;
+use sqlx::{Database, QueryBuilder};
+use uuid::Uuid;
+
+use super::Binds;
+use crate::schema::Dialect;
+
+/// How statements are prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Statements {
+    /// Named and cached by the connection: one round trip once warm.
+    #[default]
+    Named,
+    /// Unnamed: safe behind a pooler that gives each transaction another server connection.
+    Unnamed,
+}
+
+/// One of the two databases: sqlx's own `Postgres` and `Sqlite`. Sealed.
+///
+/// Execution is concrete here, which ends the growth of bounds on `Arguments`, `Executor` and the
+/// rest in generic code: a function over `DB: Backend` needs one bound per type it binds, and none
+/// for the types named below.
+pub trait Backend:
+    Database<Connection: sqlx::Connection<Database = Self> + sqlx::migrate::Migrate>
+    + sealed::Sealed
+    + Binds<Uuid>
+    + Binds<Option<Uuid>>
+    + Binds<String>
+    + Binds<Option<String>>
+    + Binds<i16>
+    + Binds<i32>
+    + Binds<Option<i32>>
+    + Binds<i64>
+    + Binds<Option<i64>>
+    + Binds<f64>
+    + Binds<Option<f64>>
+    + Binds<bool>
+    + Binds<Option<bool>>
+    + Binds<DateTime<Utc>>
+    + Binds<Option<DateTime<Utc>>>
+    + Binds<NaiveDate>
+    + Binds<Option<NaiveDate>>
+    + Binds<Vec<u8>>
+    + Binds<Option<Vec<u8>>>
+    + Binds<serde_json::Value>
+    + Binds<Option<serde_json::Value>>
+{
+    /// Which SQL it speaks.
+    const DIALECT: Dialect;
+
+    /// Runs a statement and returns how many rows it affected.
+    fn execute(
+        conn: &mut Self::Connection,
+        query: QueryBuilder<Self>,
+        statements: Statements,
+    ) -> BoxFuture<'_, Result<u64, sqlx::Error>>;
+
+    /// Runs a query and returns its rows.
+    fn fetch_all(
+        conn: &mut Self::Connection,
+        query: QueryBuilder<Self>,
+        statements: Statements,
+    ) -> BoxFuture<'_, Result<Vec<Self::Row>, sqlx::Error>>;
+
+    /// Runs a query and returns its first row, if any.
+    fn fetch_optional(
+        conn: &mut Self::Connection,
+        query: QueryBuilder<Self>,
+        statements: Statements,
+    ) -> BoxFuture<'_, Result<Option<Self::Row>, sqlx::Error>>;
+
+    /// Runs a query and streams its rows.
+    fn fetch(
+        conn: &mut Self::Connection,
+        query: QueryBuilder<Self>,
+        statements: Statements,
+    ) -> BoxStream<'_, Result<Self::Row, sqlx::Error>>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    #[cfg(feature = "postgres")]
+    impl Sealed for sqlx::Postgres {}
+    #[cfg(feature = "sqlite")]
+    impl Sealed for sqlx::Sqlite {}
+}
+
+/// The same functions on both databases, written once: only the types differ, and sqlx's traits
+/// cannot be named generically without the bounds this trait exists to end.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+macro_rules! execution {
+    () => {
+        fn execute(
+            conn: &mut Self::Connection,
+            mut query: QueryBuilder<Self>,
+            statements: Statements,
+        ) -> BoxFuture<'_, Result<u64, sqlx::Error>> {
+            Box::pin(async move {
+                let named = statements == Statements::Named;
+                let done = query.build().persistent(named).execute(conn).await?;
+                Ok(done.rows_affected())
+            })
+        }
+
+        fn fetch_all(
+            conn: &mut Self::Connection,
+            mut query: QueryBuilder<Self>,
+            statements: Statements,
+        ) -> BoxFuture<'_, Result<Vec<Self::Row>, sqlx::Error>> {
+            Box::pin(async move {
+                let named = statements == Statements::Named;
+                query.build().persistent(named).fetch_all(conn).await
+            })
+        }
+
+        fn fetch_optional(
+            conn: &mut Self::Connection,
+            mut query: QueryBuilder<Self>,
+            statements: Statements,
+        ) -> BoxFuture<'_, Result<Option<Self::Row>, sqlx::Error>> {
+            Box::pin(async move {
+                let named = statements == Statements::Named;
+                query.build().persistent(named).fetch_optional(conn).await
+            })
+        }
+
+        fn fetch(
+            conn: &mut Self::Connection,
+            mut query: QueryBuilder<Self>,
+            statements: Statements,
+        ) -> BoxStream<'_, Result<Self::Row, sqlx::Error>> {
+            // The query owns its text and values, so that the stream outlives the builder. A builder
+            // never holds a failed argument: there is no error to lose here.
+            let sql = query.sql();
+            let arguments = query.build().take_arguments().ok().flatten().unwrap_or_default();
+            let named = statements == Statements::Named;
+            sqlx::query_with(sql, arguments).persistent(named).fetch(conn)
+        }
+    };
+}
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use sqlx::Execute as _;
+
+#[cfg(feature = "postgres")]
+impl Backend for sqlx::Postgres {
+    const DIALECT: Dialect = Dialect::Postgres;
+    execution!();
+}
+
+#[cfg(feature = "sqlite")]
+impl Backend for sqlx::Sqlite {
+    const DIALECT: Dialect = Dialect::Sqlite;
+    execution!();
+}

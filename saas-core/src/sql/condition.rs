@@ -1,0 +1,310 @@
+use std::fmt;
+use std::marker::PhantomData;
+
+use sqlx::{Database, QueryBuilder};
+
+use super::{Binds, Fragment};
+use crate::schema::quoted;
+use crate::{Column, Entity, Nullability, Nullable};
+
+/// A [`Fragment`] that is a condition on rows of one entity, so that a filter on customers does not
+/// compile in a list of invoices.
+///
+/// ```
+/// use saas_core::sql::Condition;
+/// use saas_core::{Entity, Id};
+///
+/// #[derive(Entity)]
+/// #[entity(table = "customers", tenant)]
+/// struct Customer {
+///     id: Id<Customer>,
+///     name: String,
+///     age: Option<i32>,
+/// }
+///
+/// let adults = Customer::AGE.ge(18).or(Customer::AGE.is_null());
+/// let filter = Customer::NAME.starts_with("50%").and(adults);
+/// # let mut query = sqlx::QueryBuilder::<sqlx::Postgres>::new("");
+/// # saas_core::sql::Fragment::push_to(&filter, &mut query);
+/// # assert_eq!(query.sql().as_str(), concat!(
+/// #     r#"("customers"."name" like $1 escape '\' and ("customers"."age" >= $2 "#,
+/// #     r#"or "customers"."age" is null))"#));
+/// ```
+///
+/// A value of the wrong type does not compile:
+///
+/// ```compile_fail,E0277
+/// # use saas_core::{Entity, Id};
+/// # #[derive(Entity)]
+/// # #[entity(table = "customers", tenant)]
+/// # struct Customer { id: Id<Customer>, name: String }
+/// Customer::NAME.eq(3);
+/// ```
+pub trait Condition: Sized {
+    /// Whose rows it judges.
+    type Entity;
+
+    /// Both hold.
+    fn and<C: Condition<Entity = Self::Entity>>(self, other: C) -> And<Self, C> {
+        And(self, other)
+    }
+
+    /// At least one holds.
+    fn or<C: Condition<Entity = Self::Entity>>(self, other: C) -> Or<Self, C> {
+        Or(self, other)
+    }
+
+    /// It does not hold. As ever in SQL, what is neither true nor false stays so.
+    fn not(self) -> Not<Self> {
+        Not(self)
+    }
+}
+
+/// `column <operator> value`; made by [`Column`]'s methods.
+#[derive(Debug, Clone)]
+pub struct Compare<E, T> {
+    column: &'static str,
+    operator: &'static str,
+    value: T,
+    of: PhantomData<fn() -> E>,
+}
+
+/// `column in (values)`; made by [`Column::is_in`].
+#[derive(Debug, Clone)]
+pub struct InList<E, T> {
+    column: &'static str,
+    values: Vec<T>,
+    of: PhantomData<fn() -> E>,
+}
+
+/// `column is [not] null`; made by [`Column::is_null`].
+#[derive(Debug, Clone)]
+pub struct IsNull<E> {
+    column: &'static str,
+    null: bool,
+    of: PhantomData<fn() -> E>,
+}
+
+/// `column like pattern`, the value's own wildcards escaped; made by [`Column::starts_with`].
+#[derive(Debug, Clone)]
+pub struct Like<E> {
+    column: &'static str,
+    pattern: String,
+    of: PhantomData<fn() -> E>,
+}
+
+/// Two conditions that both hold.
+#[derive(Debug, Clone)]
+pub struct And<A, B>(A, B);
+/// Two conditions of which at least one holds.
+#[derive(Debug, Clone)]
+pub struct Or<A, B>(A, B);
+/// A condition that does not hold.
+#[derive(Debug, Clone)]
+pub struct Not<A>(A);
+
+/// Any fragment as a condition on `E`, on the caller's word that its columns are `E`'s.
+pub struct Trusted<E, F> {
+    fragment: F,
+    of: PhantomData<fn() -> E>,
+}
+
+impl<E, F> Trusted<E, F> {
+    /// Vouches for `fragment`.
+    pub fn new(fragment: F) -> Self {
+        Self { fragment, of: PhantomData }
+    }
+}
+
+impl<E, F> fmt::Debug for Trusted<E, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trusted").finish_non_exhaustive()
+    }
+}
+
+impl<E: Entity, T, N: Nullability> Column<E, T, N> {
+    fn compare(self, operator: &'static str, value: impl Into<T>) -> Compare<E, T> {
+        Compare { column: self.name(), operator, value: value.into(), of: PhantomData }
+    }
+
+    /// Equal. A NULL column is equal to nothing; see [`Column::is_null`].
+    pub fn eq(self, value: impl Into<T>) -> Compare<E, T> {
+        self.compare(" = ", value)
+    }
+
+    /// Not equal. A NULL column is unequal to nothing.
+    pub fn ne(self, value: impl Into<T>) -> Compare<E, T> {
+        self.compare(" <> ", value)
+    }
+
+    /// Less.
+    pub fn lt(self, value: impl Into<T>) -> Compare<E, T> {
+        self.compare(" < ", value)
+    }
+
+    /// Less or equal.
+    pub fn le(self, value: impl Into<T>) -> Compare<E, T> {
+        self.compare(" <= ", value)
+    }
+
+    /// Greater.
+    pub fn gt(self, value: impl Into<T>) -> Compare<E, T> {
+        self.compare(" > ", value)
+    }
+
+    /// Greater or equal.
+    pub fn ge(self, value: impl Into<T>) -> Compare<E, T> {
+        self.compare(" >= ", value)
+    }
+
+    /// One of the values; no value, no row.
+    pub fn is_in<V: Into<T>>(self, values: impl IntoIterator<Item = V>) -> InList<E, T> {
+        let values = values.into_iter().map(Into::into).collect();
+        InList { column: self.name(), values, of: PhantomData }
+    }
+}
+
+impl<E: Entity, T> Column<E, T, Nullable> {
+    /// NULL.
+    pub fn is_null(self) -> IsNull<E> {
+        IsNull { column: self.name(), null: true, of: PhantomData }
+    }
+
+    /// Not NULL.
+    pub fn is_not_null(self) -> IsNull<E> {
+        IsNull { column: self.name(), null: false, of: PhantomData }
+    }
+}
+
+impl<E: Entity, N: Nullability> Column<E, String, N> {
+    /// Begins with `text`; `%` and `_` in it stand for themselves.
+    ///
+    /// Case matters on PostgreSQL; SQLite's `like` ignores the case of ASCII letters.
+    pub fn starts_with(self, text: &str) -> Like<E> {
+        Like { column: self.name(), pattern: format!("{}%", escape(text)), of: PhantomData }
+    }
+
+    /// Contains `text`, likewise. No index helps here.
+    pub fn contains(self, text: &str) -> Like<E> {
+        Like { column: self.name(), pattern: format!("%{}%", escape(text)), of: PhantomData }
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, letter| {
+        if matches!(letter, '%' | '_' | '\\') {
+            out.push('\\');
+        }
+        out.push(letter);
+        out
+    })
+}
+
+/// The column with its table, so that it means the same inside a join.
+fn push_column<DB: Database, E: Entity>(query: &mut QueryBuilder<DB>, column: &'static str) {
+    query.push(quoted(E::TABLE)).push(".").push(quoted(column));
+}
+
+impl<E, T> Condition for Compare<E, T> {
+    type Entity = E;
+}
+impl<DB: Binds<T>, E: Entity, T: Send + Sync> Fragment<DB> for Compare<E, T> {
+    fn push_to(&self, query: &mut QueryBuilder<DB>) {
+        push_column::<DB, E>(query, self.column);
+        query.push(self.operator);
+        DB::push_bind(query, &self.value);
+    }
+}
+
+impl<E, T> Condition for InList<E, T> {
+    type Entity = E;
+}
+impl<DB: Binds<T>, E: Entity, T: Send + Sync> Fragment<DB> for InList<E, T> {
+    fn push_to(&self, query: &mut QueryBuilder<DB>) {
+        if self.values.is_empty() {
+            query.push("1 = 0");
+            return;
+        }
+        push_column::<DB, E>(query, self.column);
+        for (index, value) in self.values.iter().enumerate() {
+            query.push(if index == 0 { " in (" } else { ", " });
+            DB::push_bind(query, value);
+        }
+        query.push(")");
+    }
+}
+
+impl<E> Condition for IsNull<E> {
+    type Entity = E;
+}
+impl<DB: Database, E: Entity> Fragment<DB> for IsNull<E> {
+    fn push_to(&self, query: &mut QueryBuilder<DB>) {
+        push_column::<DB, E>(query, self.column);
+        query.push(if self.null { " is null" } else { " is not null" });
+    }
+}
+
+impl<E> Condition for Like<E> {
+    type Entity = E;
+}
+impl<DB: Binds<String>, E: Entity> Fragment<DB> for Like<E> {
+    fn push_to(&self, query: &mut QueryBuilder<DB>) {
+        push_column::<DB, E>(query, self.column);
+        query.push(" like ");
+        <DB as Binds<String>>::push_bind(query, &self.pattern);
+        query.push(r" escape '\'");
+    }
+}
+
+impl<A: Condition, B> Condition for And<A, B> {
+    type Entity = A::Entity;
+}
+impl<DB: Database, A: Fragment<DB>, B: Fragment<DB>> Fragment<DB> for And<A, B> {
+    fn push_to(&self, query: &mut QueryBuilder<DB>) {
+        push_pair(query, &self.0, " and ", &self.1);
+    }
+}
+
+impl<A: Condition, B> Condition for Or<A, B> {
+    type Entity = A::Entity;
+}
+impl<DB: Database, A: Fragment<DB>, B: Fragment<DB>> Fragment<DB> for Or<A, B> {
+    fn push_to(&self, query: &mut QueryBuilder<DB>) {
+        push_pair(query, &self.0, " or ", &self.1);
+    }
+}
+
+fn push_pair<DB: Database>(
+    query: &mut QueryBuilder<DB>,
+    left: &impl Fragment<DB>,
+    word: &'static str,
+    right: &impl Fragment<DB>,
+) {
+    query.push("(");
+    left.push_to(query);
+    query.push(word);
+    right.push_to(query);
+    query.push(")");
+}
+
+impl<A: Condition> Condition for Not<A> {
+    type Entity = A::Entity;
+}
+impl<DB: Database, A: Fragment<DB>> Fragment<DB> for Not<A> {
+    fn push_to(&self, query: &mut QueryBuilder<DB>) {
+        query.push("not (");
+        self.0.push_to(query);
+        query.push(")");
+    }
+}
+
+impl<E, F> Condition for Trusted<E, F> {
+    type Entity = E;
+}
+impl<DB: Database, E, F: Fragment<DB>> Fragment<DB> for Trusted<E, F> {
+    fn push_to(&self, query: &mut QueryBuilder<DB>) {
+        query.push("(");
+        self.fragment.push_to(query);
+        query.push(")");
+    }
+}
