@@ -29,10 +29,8 @@ mod tests {
 
     #[test]
     fn the_response_has_status_media_type_and_headers() {
-        let response = Problem::new(409)
-            .header("retry-after", "2")
-            .header("x-broken", "a\nb")
-            .into_response();
+        let response =
+            Problem::new(409).header("retry-after", "2").header("x-broken", "a\nb").into_response();
         assert_eq!(response.status(), 409);
         assert_eq!(response.headers()["content-type"], "application/problem+json");
         assert_eq!(response.headers()["retry-after"], "2");

@@ -9,8 +9,11 @@ use crate::{DeletionId, Id, Owner, TenantId, Version};
 /// `N` is [`Nullable`] where the field is an `Option`.
 pub struct Column<E, T, N = NotNull> {
     name: &'static str,
-    of: PhantomData<fn() -> (E, T, N)>,
+    of: PhantomData<Of<E, T, N>>,
 }
+
+/// Owns nothing of them, so a column crosses threads whatever they are.
+type Of<E, T, N> = fn() -> (E, T, N);
 
 impl<E, T, N> Column<E, T, N> {
     /// A column by name; the derive calls it.

@@ -32,7 +32,7 @@ pub enum Owner {
 ///
 /// assert_eq!(Invoice::TABLE, "invoices");
 /// assert_eq!(Invoice::NUMBER.name(), "number");
-/// assert!(Invoice::SOFT_DELETE && Invoice::VERSION && Invoice::TIMESTAMPS);
+/// assert!(Invoice::SOFT_DELETES && Invoice::VERSIONED && Invoice::TIMESTAMPED);
 /// ```
 ///
 /// The choice between tenant and global is never made by accident; the compiler asks
@@ -66,11 +66,11 @@ pub trait Entity: Sized + Send + Sync + 'static {
     /// The struct's columns, in the order of its fields.
     const COLUMNS: &'static [ColumnDef];
     /// Rows are marked as deleted (`deleted_at`, `deletion_id`) instead of removed.
-    const SOFT_DELETE: bool;
+    const SOFT_DELETES: bool;
     /// The table has `created_at` and `updated_at`, and the statements keep them.
-    const TIMESTAMPS: bool;
+    const TIMESTAMPED: bool;
     /// The table has `version`, and every update adds one.
-    const VERSION: bool;
+    const VERSIONED: bool;
     /// Column sets that name a row within its tenant (for a global entity: at all).
     const UNIQUE: &'static [&'static [&'static str]];
 

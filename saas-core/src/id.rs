@@ -205,7 +205,12 @@ mod tests {
     #[test]
     fn other_spellings_are_refused() {
         let uuid = Uuid::now_v7();
-        for text in [uuid.simple().to_string(), uuid.braced().to_string(), uuid.urn().to_string(), String::new()] {
+        for text in [
+            uuid.simple().to_string(),
+            uuid.braced().to_string(),
+            uuid.urn().to_string(),
+            String::new(),
+        ] {
             assert!(text.parse::<Id<Thing>>().is_err(), "{text}");
         }
         assert!(uuid.to_string().to_uppercase().parse::<Id<Thing>>().is_ok());

@@ -187,7 +187,7 @@ fn title_of(status: u16) -> &'static str {
         502 => "Bad Gateway",
         503 => "Service Unavailable",
         504 => "Gateway Timeout",
-        400..=499 => "Client Error",
+        other if other < 500 => "Client Error",
         _ => "Server Error",
     }
 }

@@ -93,11 +93,11 @@ pub fn columns<E: Entity>() -> Vec<ColumnDef> {
             all.push(column);
         }
     };
-    promise(E::TIMESTAMPS, managed("created_at", Kind::Timestamp, false));
-    promise(E::TIMESTAMPS, managed("updated_at", Kind::Timestamp, false));
-    promise(E::VERSION, managed("version", Kind::BigInt, false));
-    promise(E::SOFT_DELETE, managed("deleted_at", Kind::Timestamp, true));
-    promise(E::SOFT_DELETE, managed("deletion_id", Kind::Uuid, true));
+    promise(E::TIMESTAMPED, managed("created_at", Kind::Timestamp, false));
+    promise(E::TIMESTAMPED, managed("updated_at", Kind::Timestamp, false));
+    promise(E::VERSIONED, managed("version", Kind::BigInt, false));
+    promise(E::SOFT_DELETES, managed("deleted_at", Kind::Timestamp, true));
+    promise(E::SOFT_DELETES, managed("deletion_id", Kind::Uuid, true));
     let own = E::COLUMNS.iter().copied().filter(|column| column.name != "tenant_id");
     let tenant = (E::OWNER == Owner::Tenant).then(|| managed("tenant_id", Kind::Uuid, false));
     tenant.into_iter().chain(own).chain(all).collect()
@@ -124,7 +124,7 @@ pub fn table<E: Entity>(dialect: Dialect) -> String {
             within_tenant(composite, &["id"]),
         ));
     }
-    if E::SOFT_DELETE {
+    if E::SOFT_DELETES {
         lines.push(r#"check (("deleted_at" is null) = ("deletion_id" is null))"#.to_owned());
     }
     // Differs: a table without rowid clusters SQLite's rows by tenant, as its primary key says.
@@ -145,7 +145,7 @@ pub fn indexes<E: Entity>() -> String {
     let mut out = String::new();
     for columns in E::UNIQUE {
         // A deleted row must not block its name from being used again.
-        let live = if E::SOFT_DELETE { " where \"deleted_at\" is null" } else { "" };
+        let live = if E::SOFT_DELETES { " where \"deleted_at\" is null" } else { "" };
         let _ = writeln!(
             out,
             "create unique index {} on {} ({}){live};",

@@ -21,6 +21,27 @@ pub struct Postgres {
     pub app_role: String,
 }
 
+impl Postgres {
+    /// Runs a script as the owner, once for this database however many tests ask for it at once.
+    pub async fn set_up(&self, script: &str) {
+        let mut tx = self.owner.begin().await.expect("the owner's connection");
+        let run = async {
+            sqlx::query("select pg_advisory_xact_lock(4712)").execute(&mut *tx).await?;
+            sqlx::query("create table if not exists test_set_up (script text)")
+                .execute(&mut *tx)
+                .await?;
+            let done = sqlx::query("select 1 from test_set_up where script = $1").bind(script);
+            if done.fetch_optional(&mut *tx).await?.is_none() {
+                sqlx::raw_sql(AssertSqlSafe(script.to_owned())).execute(&mut *tx).await?;
+                let done = sqlx::query("insert into test_set_up values ($1)").bind(script);
+                done.execute(&mut *tx).await?;
+            }
+            tx.commit().await
+        };
+        run.await.expect("the set-up script runs");
+    }
+}
+
 /// The database `name`, made if missing and shared by every test that names it: use fresh tenants.
 pub async fn postgres(name: &str) -> Postgres {
     let app = options("TEST_POSTGRES_URL", "postgres");
@@ -39,14 +60,16 @@ pub async fn postgres_fresh() -> Postgres {
 }
 
 fn options(variable: &str, service: &str) -> PgConnectOptions {
-    PgConnectOptions::from_str(&required(variable, service)).expect("the variable holds a database URL")
+    PgConnectOptions::from_str(&required(variable, service))
+        .expect("the variable holds a database URL")
 }
 
 async fn connect(name: &str, app: PgConnectOptions) -> Postgres {
     let owner = options("TEST_POSTGRES_OWNER_URL", "postgres");
     create_database(&owner, name).await;
     let (app_options, owner_options) = (app.database(name), owner.database(name));
-    let pool = |size| PgPoolOptions::new().max_connections(size).acquire_timeout(Duration::from_secs(30));
+    let pool =
+        |size| PgPoolOptions::new().max_connections(size).acquire_timeout(Duration::from_secs(30));
     Postgres {
         app: pool(16).connect_lazy_with(app_options.clone()),
         owner: pool(4).connect_lazy_with(owner_options.clone()),
@@ -62,11 +85,12 @@ async fn create_database(owner: &PgConnectOptions, name: &str) {
         .expect("PostgreSQL answers where TEST_POSTGRES_OWNER_URL says");
     // Test processes that start together take turns; the lock ends with this connection.
     sqlx::query("select pg_advisory_lock(4711)").execute(&mut conn).await.expect("a lock");
-    let exists: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
-        .bind(name)
-        .fetch_one(&mut conn)
-        .await
-        .expect("the catalog answers");
+    let exists: bool =
+        sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+            .bind(name)
+            .fetch_one(&mut conn)
+            .await
+            .expect("the catalog answers");
     if !exists {
         let create = format!("create database \"{name}\"");
         sqlx::query(AssertSqlSafe(create)).execute(&mut conn).await.expect("a new database");

@@ -31,8 +31,7 @@ pub(crate) struct Column {
     pub(crate) references: Option<Path>,
 }
 
-const STRUCT_WORDS: &str =
-    "`table = \"…\"`, `tenant`, `global`, `soft_delete`, `timestamps`, `version`, `prefix = \"…\"`, `unique(…)`";
+const STRUCT_WORDS: &str = "`table = \"…\"`, `tenant`, `global`, `soft_delete`, `timestamps`, `version`, `prefix = \"…\"`, `unique(…)`";
 const FIELD_WORDS: &str = "`unique`, `references = Entity`, `kind = \"…\"`, `column = \"…\"`, `timestamps`, `soft_delete`, `version`";
 const KINDS: [(&str, &str); 11] = [
     ("uuid", "Uuid"),
@@ -53,12 +52,25 @@ impl Declaration {
         let fields = match &input.data {
             Data::Struct(data) => match &data.fields {
                 Fields::Named(fields) => &fields.named,
-                _ => return Err(Error::new_spanned(&input.ident, "an entity is a struct with named fields")),
+                _ => {
+                    return Err(Error::new_spanned(
+                        &input.ident,
+                        "an entity is a struct with named fields",
+                    ));
+                }
             },
-            _ => return Err(Error::new_spanned(&input.ident, "an entity is a struct with named fields")),
+            _ => {
+                return Err(Error::new_spanned(
+                    &input.ident,
+                    "an entity is a struct with named fields",
+                ));
+            }
         };
         if !input.generics.params.is_empty() {
-            return Err(Error::new_spanned(&input.generics, "an entity has no type parameters: one table, one row type"));
+            return Err(Error::new_spanned(
+                &input.generics,
+                "an entity has no type parameters: one table, one row type",
+            ));
         }
         let mut table = None;
         let mut tenant = None;
@@ -73,7 +85,8 @@ impl Declaration {
             unique: Vec::new(),
             columns: Vec::new(),
         };
-        for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("entity")) {
+        for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("entity"))
+        {
             attribute.parse_nested_meta(|meta| {
                 let word = word(&meta)?;
                 match word.as_str() {
@@ -95,7 +108,10 @@ impl Declaration {
                         })?;
                         declaration.unique.push(columns);
                     }
-                    _ => return Err(meta.error(format!("unknown word `{word}`; write one of {STRUCT_WORDS}"))),
+                    _ => {
+                        return Err(meta
+                            .error(format!("unknown word `{word}`; write one of {STRUCT_WORDS}")));
+                    }
                 }
                 Ok(())
             })?;
@@ -105,7 +121,10 @@ impl Declaration {
             Error::new(span, "name the table: write `#[entity(table = \"…\", …)]`")
         })?;
         declaration.tenant = tenant.ok_or_else(|| {
-            Error::new(span, "say whose rows these are: write `tenant` or `global` in `#[entity(…)]`")
+            Error::new(
+                span,
+                "say whose rows these are: write `tenant` or `global` in `#[entity(…)]`",
+            )
         })?;
         for field in fields {
             declaration.field(field)?;
@@ -128,7 +147,8 @@ impl Declaration {
         };
         let mut unique = false;
         let mut pair = None;
-        for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("entity")) {
+        for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("entity"))
+        {
             attribute.parse_nested_meta(|meta| {
                 let word = word(&meta)?;
                 match word.as_str() {
@@ -151,7 +171,10 @@ impl Declaration {
                         self.soft_delete = true;
                         pair = Some([("deleted_at", true), ("deletion_id", true)]);
                     }
-                    _ => return Err(meta.error(format!("unknown word `{word}`; write one of {FIELD_WORDS}"))),
+                    _ => {
+                        return Err(meta
+                            .error(format!("unknown word `{word}`; write one of {FIELD_WORDS}")));
+                    }
                 }
                 Ok(())
             })?;
@@ -169,16 +192,25 @@ impl Declaration {
     fn check(&self, span: Span) -> Result<()> {
         let has = |name: &str| self.columns.iter().any(|column| column.name == name);
         if !has("id") {
-            return Err(Error::new(span, format!("an entity has an id: add `id: Id<{}>`", self.name)));
+            return Err(Error::new(
+                span,
+                format!("an entity has an id: add `id: Id<{}>`", self.name),
+            ));
         }
         for (index, column) in self.columns.iter().enumerate() {
             if self.columns[..index].iter().any(|earlier| earlier.name == column.name) {
-                return Err(Error::new(span, format!("two fields are stored in the column `{}`", column.name)));
+                return Err(Error::new(
+                    span,
+                    format!("two fields are stored in the column `{}`", column.name),
+                ));
             }
         }
         for name in self.unique.iter().flatten() {
             if !has(name) {
-                return Err(Error::new(span, format!("`unique` names `{name}`, which is no column of this struct")));
+                return Err(Error::new(
+                    span,
+                    format!("`unique` names `{name}`, which is no column of this struct"),
+                ));
             }
         }
         Ok(())
@@ -195,7 +227,11 @@ fn half_of(field: &Ident, (name, nullable): (&str, bool)) -> Column {
     Column {
         name: name.to_owned(),
         path: vec![field.clone(), Ident::new(name, field.span())],
-        ty: if nullable { syn::parse_quote!(::core::option::Option<#inner>) } else { inner.clone() },
+        ty: if nullable {
+            syn::parse_quote!(::core::option::Option<#inner>)
+        } else {
+            inner.clone()
+        },
         inner,
         nullable,
         kind: None,
@@ -204,7 +240,10 @@ fn half_of(field: &Ident, (name, nullable): (&str, bool)) -> Column {
 }
 
 fn word(meta: &ParseNestedMeta<'_>) -> Result<String> {
-    meta.path.get_ident().map(Ident::to_string).ok_or_else(|| meta.error("a single word is expected here"))
+    meta.path
+        .get_ident()
+        .map(Ident::to_string)
+        .ok_or_else(|| meta.error("a single word is expected here"))
 }
 
 fn table_name(text: &LitStr) -> Result<String> {
@@ -218,12 +257,20 @@ fn table_name(text: &LitStr) -> Result<String> {
 
 /// Names are what PostgreSQL takes without quotes, so that SQL written by hand reads the same.
 fn identifier(at: &LitStr, name: &str) -> Result<String> {
-    let first = name.chars().next().is_some_and(|letter| letter.is_ascii_lowercase() || letter == '_');
-    let rest = name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_');
+    let first =
+        name.chars().next().is_some_and(|letter| letter.is_ascii_lowercase() || letter == '_');
+    let rest = name
+        .chars()
+        .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_');
     if first && rest && name.len() <= 63 {
         Ok(name.to_owned())
     } else {
-        Err(Error::new_spanned(at, format!("`{name}` is not a name of lower-case letters, digits and `_`, at most 63 and not a digit first")))
+        Err(Error::new_spanned(
+            at,
+            format!(
+                "`{name}` is not a name of lower-case letters, digits and `_`, at most 63 and not a digit first"
+            ),
+        ))
     }
 }
 
@@ -234,7 +281,10 @@ fn prefix(text: &LitStr) -> Result<String> {
     if letters && !edges && (1..=63).contains(&value.len()) {
         Ok(value)
     } else {
-        Err(Error::new_spanned(text, "a prefix is 1 to 63 lower-case letters, as in `prefix = \"inv\"`"))
+        Err(Error::new_spanned(
+            text,
+            "a prefix is 1 to 63 lower-case letters, as in `prefix = \"inv\"`",
+        ))
     }
 }
 
@@ -243,7 +293,10 @@ fn kind(text: &LitStr) -> Result<Ident> {
     let known = KINDS.iter().find(|(name, _)| *name == value);
     known.map(|(_, variant)| Ident::new(variant, text.span())).ok_or_else(|| {
         let names: Vec<_> = KINDS.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-        Error::new_spanned(text, format!("unknown kind `{value}`; write one of {}", names.join(", ")))
+        Error::new_spanned(
+            text,
+            format!("unknown kind `{value}`; write one of {}", names.join(", ")),
+        )
     })
 }
 

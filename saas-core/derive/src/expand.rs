@@ -6,7 +6,8 @@ use quote::{format_ident, quote};
 use crate::attributes::{Column, Declaration};
 
 pub(crate) fn expand(declaration: &Declaration) -> TokenStream {
-    let Declaration { name, table, soft_delete, timestamps, version, unique, columns, .. } = declaration;
+    let Declaration { name, table, soft_delete, timestamps, version, unique, columns, .. } =
+        declaration;
     let owner = if declaration.tenant { quote!(Tenant) } else { quote!(Global) };
     let definitions = columns.iter().map(definition);
     let constants = columns.iter().map(|column| constant(declaration, column));
@@ -22,9 +23,9 @@ pub(crate) fn expand(declaration: &Declaration) -> TokenStream {
             const TABLE: &'static str = #table;
             const OWNER: ::saas_core::Owner = ::saas_core::Owner::#owner;
             const COLUMNS: &'static [::saas_core::ColumnDef] = &[#(#definitions),*];
-            const SOFT_DELETE: bool = #soft_delete;
-            const TIMESTAMPS: bool = #timestamps;
-            const VERSION: bool = #version;
+            const SOFT_DELETES: bool = #soft_delete;
+            const TIMESTAMPED: bool = #timestamps;
+            const VERSIONED: bool = #version;
             const UNIQUE: &'static [&'static [&'static str]] = &[#(&[#(#unique),*]),*];
 
             fn id(&self) -> ::saas_core::Id<Self> {
@@ -96,9 +97,10 @@ fn markers(declaration: &Declaration) -> TokenStream {
         (declaration.version, quote!(Versioned)),
         (declaration.timestamps, quote!(Timestamped)),
     ];
-    let flags = flags.into_iter().filter(|(set, _)| *set).map(|(_, marker)| {
-        quote!(#[automatically_derived] impl ::saas_core::#marker for #name {})
-    });
+    let flags = flags
+        .into_iter()
+        .filter(|(set, _)| *set)
+        .map(|(_, marker)| quote!(#[automatically_derived] impl ::saas_core::#marker for #name {}));
     let prefix = declaration.prefix.iter().map(|prefix| {
         quote! {
             #[automatically_derived]

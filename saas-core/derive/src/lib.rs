@@ -33,8 +33,8 @@ use syn::{DeriveInput, parse_macro_input};
 #[proc_macro_derive(Entity, attributes(entity))]
 pub fn derive_entity(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    attributes::Declaration::parse(&input)
-        .map(|declaration| expand::expand(&declaration))
-        .unwrap_or_else(|error| error.to_compile_error())
-        .into()
+    match attributes::Declaration::parse(&input) {
+        Ok(declaration) => expand::expand(&declaration).into(),
+        Err(error) => error.to_compile_error().into(),
+    }
 }

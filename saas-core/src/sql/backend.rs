@@ -4,8 +4,9 @@ use futures_core::stream::BoxStream;
 use sqlx::{Database, QueryBuilder};
 use uuid::Uuid;
 
-use super::Binds;
+use super::{Binds, Reads};
 use crate::schema::Dialect;
+use crate::{DeletionId, TenantId, Version};
 
 /// How statements are prepared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,6 +28,11 @@ pub trait Backend:
     + sealed::Sealed
     + Binds<Uuid>
     + Binds<Option<Uuid>>
+    + Binds<TenantId>
+    + Binds<Option<TenantId>>
+    + Binds<Version>
+    + Binds<DeletionId>
+    + Binds<Option<DeletionId>>
     + Binds<String>
     + Binds<Option<String>>
     + Binds<i16>
@@ -46,6 +52,11 @@ pub trait Backend:
     + Binds<Option<Vec<u8>>>
     + Binds<serde_json::Value>
     + Binds<Option<serde_json::Value>>
+    + Reads<(i64,)>
+    + Reads<(bool,)>
+    + Reads<(String,)>
+    + Reads<(Uuid,)>
+    + Reads<(Option<Uuid>,)>
 {
     /// Which SQL it speaks.
     const DIALECT: Dialect;

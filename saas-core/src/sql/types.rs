@@ -72,6 +72,9 @@ where
     Option<DeletionId>: Decode<'r, R::Database> + Type<R::Database>,
 {
     fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        Ok(Self { deleted_at: row.try_get("deleted_at")?, deletion_id: row.try_get("deletion_id")? })
+        Ok(Self {
+            deleted_at: row.try_get("deleted_at")?,
+            deletion_id: row.try_get("deletion_id")?,
+        })
     }
 }

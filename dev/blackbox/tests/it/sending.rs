@@ -1,0 +1,70 @@
+use std::collections::BTreeSet;
+
+use saas_blackbox::{Service, Target, id};
+use serde_json::json;
+use uuid::Uuid;
+
+pub(crate) async fn a_sent_invoice_is_mailed_once_by_its_job(target: Target) {
+    let service = Service::start(target).await;
+    let api = service.api().await;
+    let customer = api.customer_as("Ann", "Ann@example.com").await;
+    let invoice = api.invoice(&customer).await;
+    let path = format!("/invoices/{}", id(&invoice));
+    let tag = api.get(&path).await.expect(200).etag();
+
+    let accepted = api.post(&format!("{path}/send")).keyed().await.expect(202);
+    let job = accepted.json()["job_id"].as_str().expect("a job_id").to_owned();
+    assert_eq!(accepted.json(), json!({"job_id": job}));
+    assert_eq!(accepted.must("location"), format!("/api/v1/jobs/{job}"));
+    let status = api.read("/invoices", &invoice).await["status"].clone();
+    assert!(["sending", "sent"].contains(&status.as_str().unwrap()), "{status}");
+    let seen = api.root("GET", accepted.must("location")).await.expect(200).json();
+    assert_eq!(seen["id"], json!(job));
+    assert!(seen["kind"].is_string() && seen["attempt"].is_u64(), "{seen}");
+
+    api.done(&job).await;
+    let sent = api.get(&path).await.expect(200);
+    assert_eq!(sent.json()["status"], "sent");
+    assert_ne!(sent.etag(), tag);
+    assert_eq!(service.mails(), BTreeSet::from([job.clone()]));
+    let mail = service.mail(&job);
+    assert!(
+        mail.contains("Ann@example.com") && mail.to_lowercase().contains("\nmessage-id:"),
+        "{mail}"
+    );
+    api.get(&format!("/jobs/{}", Uuid::now_v7())).await.expect(404);
+}
+
+pub(crate) async fn anything_but_a_draft_cannot_be_sent(target: Target) {
+    let service = Service::start(target).await;
+    let api = service.api().await;
+    let (invoice, deleted) = (api.draft().await, api.draft().await);
+    let send = |id: &str| api.post(&format!("/invoices/{id}/send")).keyed();
+    let job = api.send(&invoice).await;
+    send(id(&invoice)).await.expect(409);
+    api.done(&job).await;
+    send(id(&invoice)).await.expect(409);
+    api.delete(&format!("/invoices/{}", id(&deleted))).await.expect(204);
+    send(id(&deleted)).await.expect(404);
+    send(&Uuid::now_v7().to_string()).await.expect(404);
+    assert_eq!(service.mails(), BTreeSet::from([job]));
+}
+
+pub(crate) async fn many_invoices_are_mailed_once_each(target: Target) {
+    let service = Service::start(target).await;
+    let mut jobs = BTreeSet::new();
+    for _ in 0..3 {
+        let api = service.api().await;
+        let customer = api.customer().await;
+        let mut own = Vec::new();
+        for _ in 0..5 {
+            own.push(api.send(&api.invoice(&customer).await).await);
+        }
+        for job in own {
+            api.done(&job).await;
+            jobs.insert(job);
+        }
+        assert_eq!(api.ids("/invoices", "status=sent").await.len(), 5);
+    }
+    assert_eq!((jobs.len(), service.mails()), (15, jobs));
+}

@@ -1,0 +1,68 @@
+use chrono::{DateTime, Utc};
+use saas_core::schema::quoted;
+use saas_core::sql::{Binds, Writes};
+use saas_core::{Entity, Version};
+use sqlx::QueryBuilder;
+
+use super::parts;
+use crate::{Error, Reachable, Result, Scope, TenantBackend, Tx};
+
+impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
+    /// Inserts a row, stamped with this transaction's tenant.
+    ///
+    /// Columns that the entity's attributes promise and the struct does not hold are filled:
+    /// `created_at` and `updated_at` with the clock, `version` with 1.
+    ///
+    /// # Errors
+    /// [`Error::ForeignTenant`] if the row names another tenant, [`Error::Taken`] if a unique value
+    /// is, [`Error::BrokenReference`] if a parent is not this tenant's.
+    pub async fn insert<E: Reachable<S>>(&mut self, entity: &E) -> Result<()>
+    where
+        DB: Writes<E>,
+    {
+        let tenant = self.scope().tenant();
+        if entity.named_tenant().is_some_and(|named| Some(named) != tenant) {
+            return Err(Error::ForeignTenant { table: E::TABLE });
+        }
+        let now = self.clock().now();
+        let mut query = QueryBuilder::new("insert into ");
+        query.push(quoted(E::TABLE)).push(" (");
+        for (index, name) in columns::<E>().enumerate() {
+            query.push(if index == 0 { "" } else { ", " }).push(quoted(name));
+        }
+        query.push(") values (");
+        for (index, name) in columns::<E>().enumerate() {
+            query.push(if index == 0 { "" } else { ", " });
+            match tenant {
+                Some(tenant) if name == "tenant_id" => parts::push_uuid(&mut query, tenant.uuid()),
+                _ if index < E::COLUMNS.len() => DB::push_value(entity, index, &mut query),
+                _ => push_kept(&mut query, name, now),
+            }
+        }
+        query.push(")");
+        let statements = self.statements();
+        DB::execute(self.connection(), query, statements).await.map_err(Error::on(E::TABLE))?;
+        Ok(())
+    }
+}
+
+/// The struct's columns, then those that the table has besides and an insert fills.
+fn columns<E: Entity>() -> impl Iterator<Item = &'static str> {
+    let kept = [
+        (E::OWNER == saas_core::Owner::Tenant, "tenant_id"),
+        (E::TIMESTAMPED, "created_at"),
+        (E::TIMESTAMPED, "updated_at"),
+        (E::VERSIONED, "version"),
+    ];
+    let own = |name| E::COLUMNS.iter().any(|column| column.name == name);
+    let kept = kept.into_iter().filter(move |(promised, name)| *promised && !own(*name));
+    E::COLUMNS.iter().map(|column| column.name).chain(kept.map(|(_, name)| name))
+}
+
+fn push_kept<DB: TenantBackend>(query: &mut QueryBuilder<DB>, name: &str, now: DateTime<Utc>) {
+    if name == "version" {
+        <DB as Binds<i64>>::push_bind(query, &Version::FIRST.get());
+    } else {
+        <DB as Binds<DateTime<Utc>>>::push_bind(query, &now);
+    }
+}
