@@ -167,7 +167,7 @@ pub fn indexes<E: Entity>() -> String {
 }
 
 fn within_tenant(tenant: bool, columns: &[&str]) -> String {
-    let tenant = tenant.then_some("tenant_id");
+    let tenant = (tenant && !columns.contains(&"tenant_id")).then_some("tenant_id");
     let names = tenant.iter().chain(columns).map(|name| quoted(name).to_string());
     names.collect::<Vec<_>>().join(", ")
 }

@@ -71,7 +71,12 @@ impl<DB: TenantBackend> TenantDb<DB> {
 
     /// Reads one tenant's rows, each query one statement in one round trip and no transaction.
     pub fn read(&self, tenant: TenantId) -> Read<DB> {
-        Read { db: self.clone(), tenant }
+        Read { db: self.clone(), scope: Tenant(tenant) }
+    }
+
+    /// Reads global rows, each query one statement in one round trip and no transaction.
+    pub fn read_global(&self) -> Read<DB, Global> {
+        Read { db: self.clone(), scope: Global }
     }
 
     /// The pool, for what has no tenant.

@@ -124,7 +124,7 @@ impl Error {
 
     /// Sorts a database error that a statement on `table` met.
     pub(crate) fn on(table: &'static str) -> impl Fn(sqlx::Error) -> Self {
-        move |source| match source.as_database_error().map(|error| error.kind()) {
+        move |source| match source.as_database_error().map(sqlx::error::DatabaseError::kind) {
             Some(sqlx::error::ErrorKind::UniqueViolation) => Self::Taken { table, source },
             Some(sqlx::error::ErrorKind::ForeignKeyViolation) => {
                 Self::BrokenReference { table, source }

@@ -1,12 +1,11 @@
 use std::fmt;
 
-use saas_core::TenantId;
 use saas_core::sql::{Backend, Fragment, Statements};
 use sqlx::QueryBuilder;
 
-use crate::{Reachable, Result, Select, Tenant, TenantBackend, TenantDb};
+use crate::{Reachable, Result, Scope, Select, Tenant, TenantBackend, TenantDb, Tx};
 
-/// One tenant's rows, for reading only: each query is one statement in one round trip.
+/// One scope's rows, for reading only: each query is one statement in one round trip.
 ///
 /// On PostgreSQL the statement sets the tenant for itself and reads behind the wall; nothing of it
 /// stays on the connection. In pooler-safe mode each query runs in a transaction of its own.
@@ -21,15 +20,15 @@ use crate::{Reachable, Result, Select, Tenant, TenantBackend, TenantDb};
 /// let invoice: Option<Invoice> = db.read(tenant).select::<Invoice>().by_id(id).optional().await?;
 /// # Ok(()) }
 /// ```
-pub struct Read<DB: TenantBackend> {
+pub struct Read<DB: TenantBackend, S: Scope = Tenant> {
     pub(crate) db: TenantDb<DB>,
-    pub(crate) tenant: TenantId,
+    pub(crate) scope: S,
 }
 
-impl<DB: TenantBackend> Read<DB> {
-    /// A select on the tenant's rows of `E`.
-    pub fn select<E: Reachable<Tenant>>(&self) -> Select<DB, E, Self> {
-        Select::new(Some(self.tenant), self.db.options().statements, self.clone())
+impl<DB: TenantBackend, S: Scope> Read<DB, S> {
+    /// A select on this scope's rows of `E`.
+    pub fn select<E: Reachable<S>>(&self) -> Select<DB, E, Self> {
+        Select::new(self.scope.tenant(), self.db.options().statements, self.clone())
     }
 
     /// Runs a select that was put together elsewhere, a page for instance, behind the wall.
@@ -43,26 +42,29 @@ impl<DB: TenantBackend> Read<DB> {
         let mut query = QueryBuilder::new("");
         if self.db.options().statements == Statements::Unnamed {
             // Behind a pooler only a transaction keeps the statement on one server connection.
-            let mut tx = self.db.tenant(self.tenant).await?;
             rows.push_to(&mut query);
+            let mut tx = Tx::open(self.db.pool(), self.scope, self.db.options()).await?;
             let found = DB::fetch_all(tx.connection(), query, Statements::Unnamed).await?;
             tx.commit().await?;
             return Ok(found);
         }
-        DB::push_read(&mut query, self.tenant, rows);
+        match self.scope.tenant() {
+            Some(tenant) => DB::push_read(&mut query, tenant, rows),
+            None => rows.push_to(&mut query),
+        }
         let mut conn = self.db.pool().acquire().await?;
         Ok(<DB as Backend>::fetch_all(&mut conn, query, Statements::Named).await?)
     }
 }
 
-impl<DB: TenantBackend> Clone for Read<DB> {
+impl<DB: TenantBackend, S: Scope> Clone for Read<DB, S> {
     fn clone(&self) -> Self {
-        Self { db: self.db.clone(), tenant: self.tenant }
+        Self { db: self.db.clone(), scope: self.scope }
     }
 }
 
-impl<DB: TenantBackend> fmt::Debug for Read<DB> {
+impl<DB: TenantBackend, S: Scope> fmt::Debug for Read<DB, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Read").field("tenant", &self.tenant).finish_non_exhaustive()
+        f.debug_struct("Read").field("scope", &self.scope).finish_non_exhaustive()
     }
 }

@@ -37,7 +37,7 @@ impl Migrations {
             // Differs: SQLite's write lock serialises, and there are no schemas.
             Dialect::Sqlite => ("begin immediate", format!("saas_{}_migrations", self.name)),
         };
-        let mut tx = conn.begin_with(begin).await?;
+        let mut tx = conn.begin_with(SqlStr::from_static(begin)).await?;
         if DB::DIALECT == Dialect::Postgres {
             tx.create_schema_if_not_exists("saas").await?;
         }

@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 use saas_core::schema::quoted;
 use saas_core::sql::{Binds, Writes};
-use saas_core::{Entity, Version};
+use saas_core::{Entity, TenantId, Version};
 use sqlx::QueryBuilder;
 
 use super::parts;
@@ -20,30 +20,58 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
     where
         DB: Writes<E>,
     {
-        let tenant = self.scope().tenant();
-        if entity.named_tenant().is_some_and(|named| Some(named) != tenant) {
+        self.insert_all(std::slice::from_ref(entity)).await
+    }
+
+    /// Inserts many rows, as many to a statement as the database takes parameters.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert). An error leaves the rows before it in the transaction: drop it.
+    pub async fn insert_all<E: Reachable<S>>(&mut self, entities: &[E]) -> Result<()>
+    where
+        DB: Writes<E>,
+    {
+        let (tenant, statements) = (self.scope().tenant(), self.statements());
+        let foreign = |named| Some(named) != tenant;
+        if entities.iter().any(|entity| entity.named_tenant().is_some_and(foreign)) {
             return Err(Error::ForeignTenant { table: E::TABLE });
         }
         let now = self.clock().now();
-        let mut query = QueryBuilder::new("insert into ");
-        query.push(quoted(E::TABLE)).push(" (");
-        for (index, name) in columns::<E>().enumerate() {
-            query.push(if index == 0 { "" } else { ", " }).push(quoted(name));
+        for rows in entities.chunks(MAX_PARAMETERS / columns::<E>().count()) {
+            let query = push_insert(rows, tenant, now);
+            let done = DB::execute(self.connection(), query, statements).await;
+            done.map_err(Error::on(E::TABLE))?;
         }
-        query.push(") values (");
+        Ok(())
+    }
+}
+
+/// SQLite takes 32,766 parameters to a statement, PostgreSQL twice as many.
+const MAX_PARAMETERS: usize = 32_766;
+
+fn push_insert<DB, E>(rows: &[E], tenant: Option<TenantId>, now: DateTime<Utc>) -> QueryBuilder<DB>
+where
+    DB: TenantBackend + Writes<E>,
+    E: Entity,
+{
+    let mut query = QueryBuilder::new("insert into ");
+    query.push(quoted(E::TABLE)).push(" (");
+    for (index, name) in columns::<E>().enumerate() {
+        query.push(if index == 0 { "" } else { ", " }).push(quoted(name));
+    }
+    for (number, row) in rows.iter().enumerate() {
+        query.push(if number == 0 { ") values (" } else { "), (" });
         for (index, name) in columns::<E>().enumerate() {
             query.push(if index == 0 { "" } else { ", " });
             match tenant {
                 Some(tenant) if name == "tenant_id" => parts::push_uuid(&mut query, tenant.uuid()),
-                _ if index < E::COLUMNS.len() => DB::push_value(entity, index, &mut query),
+                _ if index < E::COLUMNS.len() => DB::push_value(row, index, &mut query),
                 _ => push_kept(&mut query, name, now),
             }
         }
-        query.push(")");
-        let statements = self.statements();
-        DB::execute(self.connection(), query, statements).await.map_err(Error::on(E::TABLE))?;
-        Ok(())
     }
+    query.push(")");
+    query
 }
 
 /// The struct's columns, then those that the table has besides and an insert fills.

@@ -250,7 +250,7 @@ impl<DB: TenantBackend, E: Entity> Select<DB, E, InTx> {
     }
 }
 
-impl<DB: TenantBackend, E: Entity> Select<DB, E, Read<DB>> {
+impl<DB: TenantBackend, E: Entity, S: Scope> Select<DB, E, Read<DB, S>> {
     /// All rows. Without [`limit`](Self::limit), more than 1,000 are [`Error::TooManyRows`].
     ///
     /// # Errors

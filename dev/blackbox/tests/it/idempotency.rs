@@ -186,7 +186,7 @@ pub(crate) async fn simultaneous_duplicates_make_one_row(target: Target) {
             let reply = reply.unwrap();
             match reply.status {
                 201 if reply.header("idempotency-replayed").is_none() => {
-                    executed.push(id(&reply.json()).to_owned())
+                    executed.push(id(&reply.json()).to_owned());
                 }
                 201 => {}
                 // In flight.

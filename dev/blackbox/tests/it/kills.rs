@@ -7,7 +7,7 @@ use saas_blackbox::{
     Call, Client, PATIENCE, Reply, Service, Target, eventually, fresh, id, invoice_body,
 };
 use serde_json::json;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, LocalSet};
 
 /// The points of a request; the work itself is in the middle.
 fn points(work: &[&'static str]) -> Vec<&'static str> {
@@ -129,22 +129,26 @@ async fn sent_once(
 
 pub(crate) async fn slow_a_kill_at_any_point_of_the_job_mails_once(target: Target) {
     // Each waits for a lease to lapse: all at once, each with a service of its own.
-    let mut stories = JoinSet::new();
-    for point in [
+    let points = [
         "job.started",
         "mail.before",
         "mail.written",
         "mail.renamed",
         "job.completed",
         "job.committed",
-    ] {
-        stories.spawn(a_kill_in_the_job(target, point));
-    }
-    while let Some(story) = stories.join_next().await {
-        if let Err(error) = story {
-            std::panic::resume_unwind(error.into_panic());
+    ];
+    let play = async {
+        let mut stories = JoinSet::new();
+        for point in points {
+            stories.spawn_local(a_kill_in_the_job(target, point));
         }
-    }
+        while let Some(story) = stories.join_next().await {
+            if let Err(error) = story {
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
+    };
+    LocalSet::new().run_until(play).await;
 }
 
 async fn a_kill_in_the_job(target: Target, point: &'static str) {
