@@ -1,0 +1,163 @@
+use saas_core::Problem;
+
+use crate::CursorError;
+
+/// What can go wrong between a query string and a page.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A parameter of the query string is wrong: the client's mistake, answered with 400.
+    #[error("parameter `{name}` is invalid")]
+    Parameter {
+        /// The parameter as the client wrote it, cut to 64 characters.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        reason: Invalid,
+    },
+    /// The list contradicts itself. Every request to it fails so; see [`List::check`](crate::List::check).
+    #[error("the list `{list}` is declared wrongly: {mistake}")]
+    Declaration {
+        /// The list's name.
+        list: &'static str,
+        /// What to mend.
+        mistake: String,
+    },
+    /// A cursor secret of fewer than 32 bytes.
+    #[error("a cursor secret has at least 32 bytes")]
+    WeakSecret,
+    /// A row's sort keys do not fit into a cursor of 1 KiB: sort by a shorter column.
+    #[error("the sort keys of a row do not fit into a cursor")]
+    KeyTooLong,
+    /// The database failed, or a row could not be read.
+    #[error("the page could not be read")]
+    Database(#[source] sqlx::Error),
+}
+
+/// What is wrong with a parameter, in words for the client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Invalid {
+    /// No parameter of this list.
+    #[error("unknown parameter")]
+    Unknown,
+    /// Given more than once.
+    #[error("given more than once")]
+    Repeated,
+    /// `after` beside `before`.
+    #[error("`after` and `before` exclude each other")]
+    AfterAndBefore,
+    /// Not what the parameter takes.
+    #[error("must be {expected}")]
+    Value {
+        /// What it takes.
+        expected: String,
+    },
+    /// The filter does not take this operator.
+    #[error("this filter takes {allowed}")]
+    Operator {
+        /// What it takes, in words.
+        allowed: String,
+    },
+    /// Too many values for `in`.
+    #[error("at most {max} values are taken")]
+    TooMany {
+        /// How many are taken.
+        max: usize,
+    },
+    /// A value that is too long.
+    #[error("at most {max} bytes are taken")]
+    TooLong {
+        /// How many bytes are taken.
+        max: usize,
+    },
+    /// A NUL, or bytes that are no UTF-8.
+    #[error("must be text without NUL, in UTF-8")]
+    Text,
+    /// Whatever is wrong with the cursor, the client learns no more than this.
+    #[error("not a valid cursor of this list; start again from the first page")]
+    Cursor(#[source] CursorError),
+}
+
+/// What the caller can do about an [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The client's input is wrong: tell it which field.
+    InvalidInput,
+    /// The program is wrong: no request will do better.
+    Misuse,
+    /// The database cannot be reached: try again later.
+    Unavailable,
+    /// The database refused the statement, or its rows are not what the program expects.
+    Database,
+}
+
+impl Error {
+    pub(crate) fn parameter(name: &str, reason: Invalid) -> Self {
+        // What a stranger sent is cut before it goes into a message.
+        Self::Parameter { name: name.chars().take(64).collect(), reason }
+    }
+
+    /// What the caller can do.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Parameter { .. } => ErrorKind::InvalidInput,
+            Self::Declaration { .. } | Self::WeakSecret | Self::KeyTooLong => ErrorKind::Misuse,
+            Self::Database(
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed,
+            ) => ErrorKind::Unavailable,
+            Self::Database(_) => ErrorKind::Database,
+        }
+    }
+
+    /// The parameter at fault, if the client is.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Parameter { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+}
+
+/// Wrong input is 400 and names the field, an unreachable database 503, the rest 500. What the
+/// client must not read goes to the log here, since the document cannot carry it.
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match (&error, error.kind()) {
+            (Error::Parameter { name, reason }, _) => Problem::new(400)
+                .detail("the query string is invalid")
+                .field(name.as_str(), reason.to_string()),
+            (_, kind) => {
+                let source = std::error::Error::source(&error).map(tracing::field::display);
+                tracing::error!(error = %error, source, "no page");
+                Problem::new(if kind == ErrorKind::Unavailable { 503 } else { 500 })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_input_becomes_a_400_that_names_the_field_and_keeps_the_reason_to_itself() {
+        let reason = Invalid::Cursor(CursorError::Forged);
+        let problem = Problem::from(Error::parameter("after", reason));
+        assert_eq!(problem.status(), 400);
+        assert_eq!(problem.errors()[0].field, "after");
+        assert!(!problem.to_json().contains("forged"));
+    }
+
+    #[test]
+    fn a_closed_pool_is_503_and_a_broken_row_500() {
+        let status = |error| Problem::from(Error::Database(error)).status();
+        assert_eq!(status(sqlx::Error::PoolClosed), 503);
+        assert_eq!(status(sqlx::Error::RowNotFound), 500);
+    }
+}
