@@ -1,0 +1,121 @@
+//! Atomic mode: the record commits with the business rows, or neither does.
+
+use crate::backend::{self, Records};
+use crate::engine::Mode;
+use crate::store::Outcome;
+use crate::{Error, Idempotency, Reply};
+
+/// What a claim inside the caller's transaction came to.
+#[derive(Debug)]
+#[must_use = "a request runs only on a fresh claim"]
+pub enum Claim {
+    /// Nobody executed this request: do it, record the reply, commit.
+    Fresh(Turn),
+    /// It was executed, with this reply. Drop the transaction and answer.
+    Replay(Reply),
+}
+
+/// The one turn to execute a request, held by the open transaction in which it was claimed.
+#[derive(Debug)]
+pub struct Turn {
+    handle: Idempotency,
+}
+
+impl Idempotency {
+    /// Runs `work` at most once, in the caller's transaction: claims the key, runs it, records its
+    /// reply. The caller commits, and only then is anything true. A retry gets the reply back
+    /// without running `work`.
+    ///
+    /// `tx` is any transaction: sqlx's own, or another crate's that lends its connection. It goes
+    /// in and comes out by value, so that after an error there is none left to commit: nothing
+    /// stays of what was done. What is final of such an answer, a 404 say, the layer records by
+    /// itself.
+    ///
+    /// A second attempt waits for the first one's transaction, no longer than
+    /// [`Policy::wait`](crate::Policy::wait), and then gets its reply or
+    /// [`Error::InProgress`](crate::Error::InProgress).
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "postgres")] mod pay {
+    /// # use saas_idempotency::{Error, Idempotency, Reply};
+    /// async fn pay(idempotency: Idempotency, pool: sqlx::PgPool) -> Result<Reply, Error> {
+    ///     let (tx, reply) = idempotency
+    ///         .atomic(pool.begin().await?, async |mut tx| {
+    ///             sqlx::query("update invoices set paid = true").execute(&mut *tx).await?;
+    ///             Ok::<_, Error>((tx, Reply::json(200, "paid")?))
+    ///         })
+    ///         .await?;
+    ///     tx.commit().await?;
+    ///     Ok(reply)
+    /// }
+    /// # }
+    /// ```
+    pub async fn atomic<C, T, E, F>(
+        &self,
+        mut tx: T,
+        work: impl FnOnce(T) -> F,
+    ) -> Result<(T, Reply), E>
+    where
+        C: Records,
+        T: AsMut<C>,
+        E: From<Error>,
+        F: Future<Output = Result<(T, Reply), E>>,
+    {
+        match self.claim(tx.as_mut()).await? {
+            Claim::Replay(reply) => Ok((tx, reply)),
+            Claim::Fresh(turn) => {
+                let (mut tx, reply) = work(tx).await?;
+                turn.record(tx.as_mut(), &reply).await?;
+                Ok((tx, reply))
+            }
+        }
+    }
+
+    /// Claims the key in the caller's transaction: the first half of [`atomic`](Self::atomic).
+    pub async fn claim(&self, conn: &mut impl Records) -> Result<Claim, Error> {
+        let engine = self.engine();
+        let Some(ticket) = self.ticket() else {
+            return Ok(Claim::Fresh(Turn { handle: self.clone() }));
+        };
+        if engine.mode != Mode::Atomic {
+            let error =
+                Error::Misuse("a handler claims a key, but its layer is not in atomic mode");
+            error.log();
+            return Err(error);
+        }
+        let attempt = engine.attempt(ticket);
+        let answer = backend::put(conn, &attempt, None, true, engine.statements).await;
+        let verdict = engine.judge(ticket, answer);
+        // Only an attempt whose turn it is has an outcome of its own.
+        self.settle(!matches!(verdict, Ok(Ok(_))));
+        match verdict.inspect_err(Error::log)? {
+            Ok(attempt) => {
+                self.set_attempt(attempt);
+                Ok(Claim::Fresh(Turn { handle: self.clone() }))
+            }
+            Err(reply) => Ok(Claim::Replay(reply)),
+        }
+    }
+}
+
+impl Turn {
+    /// Records the reply in the transaction that made the claim: the second half of
+    /// [`atomic`](Idempotency::atomic). Commit afterwards.
+    pub async fn record(self, conn: &mut impl Records, reply: &Reply) -> Result<(), Error> {
+        let handle = self.handle;
+        let Some(ticket) = handle.ticket() else { return Ok(()) };
+        // From here on the transaction knows more than the layer does.
+        handle.settle(true);
+        let outcome = Outcome::of(reply.clone(), handle.engine().policy.response_cap);
+        let recorded = conn
+            .complete(&ticket.lease, &outcome, handle.engine().statements)
+            .await
+            .and_then(|recorded| match recorded {
+                true => Ok(()),
+                false => {
+                    Err(Error::Misuse("a reply is recorded outside the transaction of its claim"))
+                }
+            });
+        recorded.inspect_err(Error::log)
+    }
+}
