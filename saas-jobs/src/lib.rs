@@ -1,2 +1,39 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc = include_str!("../README.md")]
+
+mod backoff;
+mod context;
+mod error;
+mod id;
+mod job;
+mod metrics;
+mod migrations;
+mod options;
+mod outcome;
+mod policy;
+mod queue;
+mod settle;
+mod status;
+mod store;
+mod worker;
+
+#[cfg(feature = "testing")]
+mod testing;
+
+pub use backoff::Backoff;
+pub use context::JobContext;
+pub use error::{Error, ErrorKind};
+pub use id::{JobId, StoredJob};
+pub use job::{BoxError, Job, JobResult, Run};
+#[cfg(feature = "postgres")]
+pub use migrations::grant;
+pub use migrations::migrate;
+pub use options::Options;
+pub use outcome::{Outcome, Receipt};
+pub use policy::Policy;
+pub use queue::Queue;
+pub use status::{JobState, JobStatus, LastError, QueueStats};
+pub use store::{Backend, QueueConnection};
+#[cfg(feature = "testing")]
+pub use testing::Drained;
+pub use worker::Worker;

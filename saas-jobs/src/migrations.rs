@@ -1,0 +1,46 @@
+use saas_core::schema::Dialect;
+use saas_core::sql::Migrations;
+
+use crate::{Backend, Error};
+
+/// The steps on PostgreSQL; a step that was released is never edited.
+const POSTGRES: Migrations =
+    Migrations::new("jobs", &[("tables", include_str!("../migrations/postgres/1_tables.sql"))]);
+
+/// The same steps on SQLite.
+const SQLITE: Migrations =
+    Migrations::new("jobs", &[("tables", include_str!("../migrations/sqlite/1_tables.sql"))]);
+
+/// Brings the queue's tables up to date; safe to call from every process that starts.
+///
+/// The connection must be direct, and its role must be allowed to create tables. The tables are
+/// `saas.jobs…` on PostgreSQL and `saas_jobs…` on SQLite; the version is kept in
+/// `saas.jobs_migrations`, so the application's own migrations are never touched.
+pub async fn migrate<DB: Backend>(conn: &mut DB::Connection) -> Result<(), Error> {
+    let steps = match DB::DIALECT {
+        Dialect::Postgres => POSTGRES,
+        Dialect::Sqlite => SQLITE,
+    };
+    Ok(steps.run::<DB>(conn).await?)
+}
+
+/// What a role needs to enqueue and to work.
+#[cfg(feature = "postgres")]
+const GRANTS: &[&str] = &[
+    "grant usage on schema saas to :role",
+    "grant select, insert, update, delete on saas.jobs, saas.jobs_ready, saas.jobs_later, \
+     saas.jobs_lease, saas.jobs_done, saas.jobs_dead, saas.jobs_error, saas.jobs_worker to :role",
+    "grant execute on function saas.jobs_fenced() to :role",
+];
+
+/// Lets a role that owns nothing enqueue jobs and run a worker.
+///
+/// Call it after [`migrate`], as the role that owns the tables.
+#[cfg(feature = "postgres")]
+pub async fn grant(conn: &mut sqlx::PgConnection, role: &str) -> Result<(), Error> {
+    // Two processes that grant at once would update the same catalog row, which PostgreSQL refuses.
+    let begin = "begin; select pg_advisory_xact_lock(hashtextextended('saas.migrations', 0))";
+    let mut tx = sqlx::Connection::begin_with(conn, begin).await?;
+    saas_core::sql::grant(&mut tx, role, GRANTS).await?;
+    Ok(tx.commit().await?)
+}

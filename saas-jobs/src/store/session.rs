@@ -1,0 +1,86 @@
+use std::ops::DerefMut;
+
+use saas_core::sql::Statements;
+use sqlx::pool::PoolConnection;
+use sqlx::{Pool, Transaction};
+
+use super::Backend;
+
+/// A connection of the worker's own, in a transaction where one is needed.
+pub(crate) enum Session<DB: Backend> {
+    Bare(PoolConnection<DB>),
+    Within(Transaction<'static, DB>),
+}
+
+impl<DB: Backend> Session<DB> {
+    /// For an operation that is one statement where the database has such statements.
+    pub(crate) async fn short(pool: &Pool<DB>, how: Statements) -> Result<Self, sqlx::Error> {
+        if DB::ONE_STATEMENT { Self::single(pool, how).await } else { Self::atomic(pool).await }
+    }
+
+    /// The same on a connection that was kept, if there is one: taking one from the pool and
+    /// giving it back costs a round trip each.
+    pub(crate) async fn short_on(
+        kept: &mut Option<PoolConnection<DB>>,
+        pool: &Pool<DB>,
+        how: Statements,
+    ) -> Result<Self, sqlx::Error> {
+        match kept.take() {
+            Some(conn) => Ok(Self::Bare(conn)),
+            None => Self::short(pool, how).await,
+        }
+    }
+
+    /// For one statement. Behind a pooler even that needs a transaction, or preparing and running
+    /// it may meet two servers.
+    pub(crate) async fn single(pool: &Pool<DB>, how: Statements) -> Result<Self, sqlx::Error> {
+        match how {
+            Statements::Named => Ok(Self::Bare(pool.acquire().await?)),
+            Statements::Unnamed => Self::atomic(pool).await,
+        }
+    }
+
+    /// For statements that belong together.
+    pub(crate) async fn atomic(pool: &Pool<DB>) -> Result<Self, sqlx::Error> {
+        // In a task of its own: sqlx's `begin` must not be dropped in flight, or the next borrower
+        // of the connection sits in a transaction that nobody owns.
+        let pool = pool.clone();
+        let opening = tokio::spawn(async move { pool.begin_with(DB::BEGIN).await });
+        let opened = opening.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
+        Ok(Self::Within(opened?))
+    }
+
+    pub(crate) fn connection(&mut self) -> &mut DB::Connection {
+        match self {
+            Self::Bare(conn) => conn.deref_mut(),
+            Self::Within(tx) => tx.deref_mut(),
+        }
+    }
+
+    /// Keeps what was written, and the connection for the next time, if the pool can spare it.
+    pub(crate) async fn commit_and_keep(
+        self,
+        kept: &mut Option<PoolConnection<DB>>,
+        pool: &Pool<DB>,
+    ) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Bare(conn) if can_spare(pool) => *kept = Some(conn),
+            session => session.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Keeps what was written. Dropping the session instead rolls it back.
+    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Bare(_) => Ok(()),
+            Self::Within(tx) => tx.commit().await,
+        }
+    }
+}
+
+/// Whether the worker may keep connections while it waits: in a smaller pool its handlers might
+/// wait for them, and it for the handlers.
+pub(crate) fn can_spare<DB: Backend>(pool: &Pool<DB>) -> bool {
+    pool.options().get_max_connections() >= 5
+}

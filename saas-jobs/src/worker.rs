@@ -1,0 +1,263 @@
+mod buffer;
+mod claimer;
+mod completer;
+mod keeper;
+mod lease;
+mod pace;
+mod registry;
+mod runner;
+mod supervisor;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use sqlx::Pool;
+use tokio::sync::{Notify, watch};
+use uuid::Uuid;
+
+use self::buffer::Buffer;
+use self::registry::Registry;
+use crate::{Backend, Error, Queue, Run};
+
+pub(crate) use self::lease::Lease;
+#[cfg(feature = "testing")]
+pub(crate) use self::testing::drain;
+
+#[cfg(feature = "testing")]
+mod testing;
+
+/// Runs the jobs of a queue: claims them in batches under a lease, runs their handlers with the
+/// context `C`, and records what became of them.
+///
+/// Any number of workers, in any number of processes, may serve the same queue.
+///
+/// It runs on the tokio runtime it is awaited on. Connections come from the pool: two at work, one
+/// to stay alive, and what the handlers take; a pool shared with handlers should be larger than the
+/// number of them that hold a connection.
+pub struct Worker<DB: Backend, C> {
+    pool: Pool<DB>,
+    queue: Queue<DB>,
+    context: Arc<C>,
+    registry: Registry<C>,
+    duplicate: Option<&'static str>,
+    settings: Settings,
+}
+
+#[derive(Debug, Clone)]
+struct Settings {
+    name: String,
+    queues: Vec<String>,
+    concurrency: usize,
+    lease: Duration,
+    grace: Duration,
+    poll: (Duration, Duration),
+}
+
+impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
+    /// A worker without jobs. It serves the queue `default`, up to 32 jobs at once.
+    pub fn new(pool: Pool<DB>, queue: Queue<DB>, context: C) -> Self {
+        let settings = Settings {
+            name: format!("pid {}", std::process::id()),
+            queues: Vec::new(),
+            concurrency: 32,
+            lease: Duration::from_secs(12),
+            grace: Duration::from_secs(25),
+            poll: (Duration::from_millis(50), Duration::from_secs(2)),
+        };
+        let context = Arc::new(context);
+        Self { pool, queue, context, registry: Registry::new(), duplicate: None, settings }
+    }
+
+    /// Runs jobs of the kind `J`. Jobs of kinds that are not registered are left to other workers:
+    /// one that is claimed waits a quarter of a minute, and no attempt is counted.
+    #[must_use]
+    pub fn register<J: Run<C>>(mut self) -> Self {
+        if !self.registry.add::<J>() {
+            self.duplicate = Some(J::KIND);
+        }
+        self
+    }
+
+    /// Serves this queue; call it once for each. If it is never called, that is `default`.
+    #[must_use]
+    pub fn queue(mut self, name: impl Into<String>) -> Self {
+        self.settings.queues.push(name.into());
+        self
+    }
+
+    /// How many jobs run at once, at least one; 32 if not said.
+    #[must_use]
+    pub fn concurrency(mut self, jobs: usize) -> Self {
+        self.settings.concurrency = jobs.clamp(1, 10_000);
+        self
+    }
+
+    /// How long the worker holds its jobs without a sign of life, at least half a second; 12 s if
+    /// not said. It renews three times as often. Others take its jobs back a sixth later at the
+    /// latest. The machines' clocks must agree to well within it.
+    #[must_use]
+    pub fn lease(mut self, time: Duration) -> Self {
+        self.settings.lease = time.max(Duration::from_millis(500));
+        self
+    }
+
+    /// How long running jobs may go on once the worker is told to stop; 25 s if not said.
+    #[must_use]
+    pub fn grace(mut self, time: Duration) -> Self {
+        self.settings.grace = time;
+        self
+    }
+
+    /// How often an idle worker looks for jobs: at first after `least`, then ever later up to
+    /// `most`; 50 ms and 2 s if not said. [`Queue::wake`] makes it look at once.
+    #[must_use]
+    pub fn poll(mut self, least: Duration, most: Duration) -> Self {
+        self.settings.poll = (least.max(Duration::from_millis(1)), most.max(least));
+        self
+    }
+
+    /// The worker's name in `jobs_worker`, for a person; the process id if not said.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.settings.name = name.into();
+        self
+    }
+
+    /// Works until `shutdown` resolves, then stops cleanly: it claims nothing more, gives back what
+    /// it has not begun, lets running jobs end within the grace period, and gives back with an
+    /// attempt counted what does not.
+    ///
+    /// A database that fails or restarts does not end it. Dropping the future stops the worker as
+    /// `shutdown` does, in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DuplicateKind`] if two jobs were registered under one kind; [`Error::Broken`] if a
+    /// task of the worker broke off.
+    pub async fn run_until(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
+        let shared = Arc::new(self.share()?);
+        let _stop_if_dropped = StopOnDrop(shared.stop.clone());
+        let mut supervisor = tokio::spawn(supervisor::supervise(Arc::clone(&shared)));
+        tokio::select! {
+            ended = &mut supervisor => return ended?,
+            () = shutdown => {}
+        }
+        shared.stop.send_replace(true);
+        supervisor.await?
+    }
+
+    fn share(self) -> Result<Shared<DB, C>, Error> {
+        if let Some(kind) = self.duplicate {
+            return Err(Error::DuplicateKind { kind });
+        }
+        let mut settings = self.settings;
+        if settings.queues.is_empty() {
+            settings.queues.push("default".to_owned());
+        }
+        Ok(Shared {
+            pool: self.pool,
+            queue: self.queue,
+            context: self.context,
+            registry: self.registry,
+            settings,
+            buffer: Buffer::new(),
+            in_hand: AtomicUsize::new(0),
+            unsettled: AtomicUsize::new(0),
+            mean_run: AtomicU64::new(0),
+            recorded: Notify::new(),
+            stop: watch::Sender::new(false),
+            abandon: watch::Sender::new(false),
+            doubtful: Mutex::default(),
+        })
+    }
+}
+
+impl<DB: Backend, C> fmt::Debug for Worker<DB, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+struct StopOnDrop(watch::Sender<bool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// What the tasks of one worker share.
+struct Shared<DB: Backend, C> {
+    pool: Pool<DB>,
+    queue: Queue<DB>,
+    context: Arc<C>,
+    registry: Registry<C>,
+    settings: Settings,
+    buffer: Buffer,
+    /// Jobs that are claimed and not ended.
+    in_hand: AtomicUsize,
+    /// Jobs that are claimed and not recorded.
+    unsettled: AtomicUsize,
+    /// Nanoseconds; 0 while unknown.
+    mean_run: AtomicU64,
+    /// Told after outcomes were recorded.
+    recorded: Notify,
+    stop: watch::Sender<bool>,
+    /// Running handlers are to be dropped.
+    abandon: watch::Sender<bool>,
+    /// Leases whose claim broke off, and when.
+    doubtful: Mutex<Vec<(Uuid, Instant)>>,
+}
+
+impl<DB: Backend, C> Shared<DB, C> {
+    fn load(&self) -> pace::Load {
+        let in_hand = self.in_hand.load(Ordering::Relaxed);
+        let mean_run = match self.mean_run.load(Ordering::Relaxed) {
+            0 => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        };
+        let unrecorded = self.unsettled.load(Ordering::Relaxed).saturating_sub(in_hand);
+        pace::Load { concurrency: self.settings.concurrency, in_hand, unrecorded, mean_run }
+    }
+
+    /// Takes a run into the mean. Two at once may lose one of them, which does not matter to it.
+    fn ran(&self, took: Duration) {
+        let mean = pace::mean_after(self.load().mean_run, took).as_nanos().max(1);
+        self.mean_run.store(u64::try_from(mean).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Remembers a lease whose claim broke off.
+    fn doubt(&self, lease: Uuid) {
+        self.lock_doubtful().push((lease, Instant::now()));
+    }
+
+    /// The doubtful leases. A claim that is not seen within a minute was never made.
+    fn doubtful(&self) -> Vec<Uuid> {
+        let mut doubtful = self.lock_doubtful();
+        doubtful.retain(|(_, since)| since.elapsed() < Duration::from_secs(60));
+        doubtful.iter().map(|(lease, _)| *lease).collect()
+    }
+
+    /// Forgets doubtful leases that were found.
+    fn trust(&self, leases: &[Uuid]) {
+        self.lock_doubtful().retain(|(lease, _)| !leases.contains(lease));
+    }
+
+    fn lock_doubtful(&self) -> std::sync::MutexGuard<'_, Vec<(Uuid, Instant)>> {
+        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Resolves when the flag is raised, or nobody is left to raise it.
+async fn until(flag: &mut watch::Receiver<bool>) {
+    let _ = flag.wait_for(|raised| *raised).await;
+}
+
+/// A number from 0 to 1 for jitter: the random end of a UUID, good enough for that.
+fn random() -> f64 {
+    let bits = Uuid::now_v7().as_u64_pair().1 as u32;
+    f64::from(bits) / f64::from(u32::MAX)
+}

@@ -1,0 +1,233 @@
+//! What a worker does beside running jobs: it stays alive, wakes what is due, and takes back what
+//! dead workers held.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use saas_core::sql::Statements;
+use sqlx::Connection;
+use sqlx::pool::PoolConnection;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::completer::put;
+use super::lease::Epoch;
+use super::{Shared, random, until};
+use crate::options::after;
+use crate::settle::{Attempts, Ending, settle};
+use crate::store::{self, MOST_CLAIMED, Placement, Session, can_spare, count};
+use crate::{Backend, Policy, metrics};
+
+/// How often due jobs are looked for.
+const PROMOTE: Duration = Duration::from_millis(500);
+
+/// Keeps an epoch alive until `ended`, and begins another when it lapses.
+pub(super) async fn heart<DB: Backend, C: Send + Sync + 'static>(
+    shared: Arc<Shared<DB, C>>,
+    epochs: watch::Sender<Option<Arc<Epoch>>>,
+    mut ended: watch::Receiver<bool>,
+) {
+    // A connection of its own where the pool can spare one: handlers that take all the others must
+    // not cost the worker its leases.
+    let keeps = can_spare(&shared.pool);
+    let mut conn = None;
+    let mut failures = 0_u32;
+    while !*ended.borrow() {
+        let beat = beat(&shared, &epochs, &mut conn).await;
+        if let Err(error) = &beat {
+            tracing::warn!(%error, "the worker's lease cannot be renewed; trying again");
+            conn = None;
+        } else if !keeps {
+            conn = None;
+        }
+        failures = if beat.is_ok() { 0 } else { failures + 1 };
+        let wait = match failures {
+            0 => shared.settings.lease / 3,
+            _ => (Duration::from_millis(100) * failures).min(shared.settings.lease / 6),
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait.mul_f64(1.0 - 0.1 * random())) => {}
+            () = until(&mut ended) => {}
+        }
+    }
+    let epoch = epochs.borrow().clone();
+    if let Some(epoch) = epoch {
+        if let Err(error) = retire(&shared, epoch.worker).await {
+            tracing::warn!(%error, "the worker could not sign off; its row expires by itself");
+        }
+    }
+}
+
+/// Renews the epoch, or begins one.
+async fn beat<DB: Backend, C: Send + Sync + 'static>(
+    shared: &Shared<DB, C>,
+    epochs: &watch::Sender<Option<Arc<Epoch>>>,
+    conn: &mut Option<PoolConnection<DB>>,
+) -> Result<(), sqlx::Error> {
+    let conn = match conn {
+        Some(conn) => conn,
+        None => conn.insert(shared.pool.acquire().await?),
+    };
+    let until = || Instant::now() + shared.settings.lease;
+    let current = epochs.borrow().clone();
+    if let Some(epoch) = current {
+        let row = epoch_row(shared, epoch.worker);
+        let deadline = until();
+        if write::<DB>(conn, &row, false, shared.queue.statements).await? {
+            epoch.prolong(deadline);
+            return Ok(());
+        }
+        tracing::warn!(worker = %epoch.worker, "the worker was taken for dead; its jobs are lost to it");
+        epoch.lapse();
+    }
+    let epoch = Epoch::new(until());
+    let row = epoch_row(shared, epoch.worker);
+    write::<DB>(conn, &row, true, shared.queue.statements).await?;
+    epochs.send_replace(Some(epoch));
+    Ok(())
+}
+
+pub(super) fn epoch_row<DB: Backend, C>(shared: &Shared<DB, C>, worker: Uuid) -> store::Epoch {
+    let now = shared.queue.clock.now();
+    let expires_at = after(now, shared.settings.lease);
+    store::Epoch { worker, name: shared.settings.name.clone(), now, expires_at }
+}
+
+async fn write<DB: Backend>(
+    conn: &mut DB::Connection,
+    row: &store::Epoch,
+    new: bool,
+    how: Statements,
+) -> Result<bool, sqlx::Error> {
+    async fn statement<DB: Backend>(
+        conn: &mut DB::Connection,
+        row: &store::Epoch,
+        new: bool,
+        how: Statements,
+    ) -> Result<bool, sqlx::Error> {
+        if new {
+            DB::register(conn, row, how).await.map(|()| true)
+        } else {
+            DB::renew(conn, row, how).await
+        }
+    }
+    match how {
+        Statements::Named => statement::<DB>(conn, row, new, how).await,
+        Statements::Unnamed => {
+            // The heart's task is never dropped in flight, and its connection after an error is.
+            let mut tx = conn.begin_with(DB::BEGIN).await?;
+            let answer = statement::<DB>(&mut tx, row, new, how).await?;
+            tx.commit().await?;
+            Ok(answer)
+        }
+    }
+}
+
+/// Begins an epoch that nobody renews, for a drain.
+#[cfg(feature = "testing")]
+pub(super) async fn register<DB: Backend, C>(
+    shared: &Shared<DB, C>,
+) -> Result<Arc<Epoch>, sqlx::Error> {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let epoch = Epoch::new(Instant::now() + DAY);
+    let mut row = epoch_row(shared, epoch.worker);
+    row.expires_at = after(row.now, DAY);
+    let how = shared.queue.statements;
+    let mut session = Session::single(&shared.pool, how).await?;
+    DB::register(session.connection(), &row, how).await?;
+    session.commit().await?;
+    Ok(epoch)
+}
+
+/// Ends an epoch that holds nothing any more.
+pub(super) async fn retire<DB: Backend, C>(
+    shared: &Shared<DB, C>,
+    worker: Uuid,
+) -> Result<(), sqlx::Error> {
+    let how = shared.queue.statements;
+    let mut session = Session::single(&shared.pool, how).await?;
+    DB::retire(session.connection(), worker, how).await?;
+    session.commit().await
+}
+
+/// Promotes and rescues until `ended`.
+pub(super) async fn keep<DB: Backend, C: Send + Sync + 'static>(
+    shared: Arc<Shared<DB, C>>,
+    mut ended: watch::Receiver<bool>,
+) {
+    // A sixth of a lease: what it takes to notice and to take back stays within a quarter of it.
+    let every = (shared.settings.lease / 6).min(Duration::from_secs(2));
+    let mut rescued: Option<Instant> = None;
+    while !*ended.borrow() {
+        let mut failed = promote(&shared).await.err();
+        if failed.is_none() && rescued.is_none_or(|rescued| rescued.elapsed() >= every) {
+            failed = rescue(&shared).await.err();
+            rescued = Some(Instant::now());
+        }
+        if let Some(error) = failed {
+            tracing::warn!(%error, "the queue cannot be kept; trying again");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PROMOTE.min(every).mul_f64(1.0 - 0.2 * random())) => {}
+            () = until(&mut ended) => {}
+        }
+    }
+}
+
+/// Moves what is due to the ready jobs; returns how many.
+pub(super) async fn promote<DB: Backend, C>(shared: &Shared<DB, C>) -> Result<u64, sqlx::Error> {
+    let how = shared.queue.statements;
+    let mut total = 0;
+    loop {
+        let mut session = Session::short(&shared.pool, how).await?;
+        let promoted = DB::promote(session.connection(), shared.queue.clock.now(), how).await?;
+        session.commit().await?;
+        total += promoted;
+        if promoted < MOST_CLAIMED as u64 {
+            break;
+        }
+    }
+    if total > 0 {
+        shared.queue.wake();
+    }
+    Ok(total)
+}
+
+/// Takes back the jobs of dead workers, with their attempt counted, and those whose claim broke off.
+pub(super) async fn rescue<DB: Backend, C>(shared: &Shared<DB, C>) -> Result<usize, sqlx::Error> {
+    let how = shared.queue.statements;
+    let doubtful = shared.doubtful();
+    let mut total = 0;
+    loop {
+        let now = shared.queue.clock.now();
+        let mut session = Session::<DB>::atomic(&shared.pool).await?;
+        let (leases, stranded) = DB::strand(session.connection(), now, &doubtful, how).await?;
+        if !leases.is_empty() {
+            let mut rows = Placement { closing: leases.clone(), ..Placement::default() };
+            for job in &stranded {
+                let attempts =
+                    Attempts { before: count(job.attempt), max: count(job.max_attempts) };
+                let ending = if doubtful.contains(&job.lease) {
+                    Ending::Unstarted
+                } else {
+                    Ending::Abandoned("the worker that ran it died".to_owned())
+                };
+                let settlement = settle(ending, attempts, &Policy::new(), now, random());
+                put(&mut rows, job.lease, job.id, &settlement, false);
+            }
+            DB::place(session.connection(), &rows, now, how).await?;
+        }
+        session.commit().await?;
+        shared.trust(&leases);
+        if leases.is_empty() {
+            break;
+        }
+        total += stranded.len();
+        metrics::rescued(stranded.len());
+        tracing::warn!(jobs = stranded.len(), "took back the jobs of dead workers");
+    }
+    if total > 0 {
+        shared.queue.wake();
+    }
+    Ok(total)
+}

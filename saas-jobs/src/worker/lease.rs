@@ -1,0 +1,54 @@
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// A claimed batch. Its id is the fencing token: no two claims share one, and whoever takes the
+/// jobs back deletes its row.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pub(crate) id: Uuid,
+    pub(crate) epoch: Arc<Epoch>,
+    /// How many jobs it holds.
+    pub(crate) size: usize,
+}
+
+/// One registration of a worker: it is renewed or it lapses, and is never revived.
+#[derive(Debug)]
+pub(crate) struct Epoch {
+    pub(crate) worker: Uuid,
+    lapsed: watch::Sender<bool>,
+    until: Mutex<Instant>,
+}
+
+impl Epoch {
+    pub(super) fn new(until: Instant) -> Arc<Self> {
+        Arc::new(Self {
+            worker: Uuid::now_v7(),
+            lapsed: watch::Sender::new(false),
+            until: Mutex::new(until),
+        })
+    }
+
+    /// Known to be renewed until `until`.
+    pub(super) fn prolong(&self, until: Instant) {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+
+    /// Known to be ended by another worker.
+    pub(super) fn lapse(&self) {
+        self.lapsed.send_replace(true);
+    }
+
+    /// Becomes true when the epoch has lapsed.
+    pub(crate) fn lapsed(&self) -> watch::Receiver<bool> {
+        self.lapsed.subscribe()
+    }
+
+    /// Whether nobody can have taken its jobs yet.
+    pub(super) fn is_current(&self) -> bool {
+        let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        !*self.lapsed.borrow() && Instant::now() < until
+    }
+}

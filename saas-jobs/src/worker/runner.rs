@@ -1,0 +1,129 @@
+//! Runs claimed jobs, one after the other; a worker has as many runners as it has slots.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use saas_core::TenantId;
+use tokio::sync::{mpsc, watch};
+use tracing::Instrument;
+
+use super::Shared;
+use super::buffer::Held;
+use super::completer::{Ended, Finished};
+use crate::context::Ticket;
+use crate::outcome::Verdict;
+use crate::settle::{Attempts, Ending, Settlement, settle};
+use crate::store::count;
+use crate::{Backend, JobId, Policy, metrics};
+
+/// Runs jobs until the buffer closes.
+pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
+    shared: Arc<Shared<DB, C>>,
+    finished: mpsc::UnboundedSender<Finished>,
+) {
+    let mut abandon = shared.abandon.subscribe();
+    while let Some(held) = shared.buffer.pop().await {
+        let ended = execute(&shared, held, &mut abandon).await;
+        shared.in_hand.fetch_sub(1, Ordering::Relaxed);
+        // The completer outlives the runners.
+        let _ = finished.send(ended);
+    }
+}
+
+/// Runs one job to its end, whatever that is.
+pub(super) async fn execute<DB: Backend, C: Send + Sync + 'static>(
+    shared: &Shared<DB, C>,
+    held: Held,
+    abandon: &mut watch::Receiver<bool>,
+) -> Finished {
+    let Held { lease, job } = held;
+    let id = job.id;
+    let attempts = Attempts { before: count(job.attempt), max: count(job.max_attempts) };
+    let decide = |ending, policy: &Policy| {
+        settle(ending, attempts, policy, shared.queue.clock.now(), super::random())
+    };
+    let finish = |lease, ended| Finished { lease, id, ended };
+    if *shared.stop.borrow() || !lease.epoch.is_current() {
+        // In the second case others may hold it by now. If so, this settlement is not recorded.
+        return finish(lease, Ended::Settled(decide(Ending::Unstarted, &Policy::new())));
+    }
+    let Some(entry) = shared.registry.find(&job.kind, job.version) else {
+        tracing::warn!(job.kind, job.version, job.id = %id, "no handler here for this job; it waits for another worker");
+        metrics::unknown();
+        return finish(lease, Ended::Settled(decide(Ending::Unknown, &Policy::new())));
+    };
+    let ticket = Arc::new(Ticket {
+        id: JobId::from_uuid(id),
+        lease: Arc::clone(&lease),
+        attempts,
+        tenant: job.tenant.map(TenantId::from_uuid),
+        statements: shared.queue.statements,
+        clock: Arc::clone(&shared.queue.clock),
+        stop: shared.stop.subscribe(),
+        touched: AtomicBool::new(false),
+    });
+    let span =
+        tracing::info_span!("job", kind = entry.kind, id = %id, attempt = attempts.before + 1);
+    let started = Instant::now();
+    let handler =
+        entry.run(Arc::clone(&shared.context), Arc::clone(&ticket), job.version, job.args);
+    let ending = tokio::select! {
+        // First, so that a handler that ends at once costs no timer.
+        biased;
+        ended = AssertUnwindSafe(handler).catch_unwind().instrument(span.clone()) => {
+            ended.unwrap_or_else(|panic| Ending::Failed(format!("panicked: {}", said(&*panic))))
+        }
+        took = deadline(entry.policy) => Ending::Failed(format!("timed out after {took:?}")),
+        _ = abandon.wait_for(|abandon| *abandon) => {
+            Ending::Abandoned("abandoned when the worker stopped".to_owned())
+        }
+    };
+    let took = started.elapsed();
+    shared.ran(took);
+    let touched = ticket.touched.load(Ordering::Acquire);
+    let ending = match ending {
+        Ending::Returned(Verdict::Completed(_)) if touched => {
+            Ending::Failed("the transaction that completed the job did not commit".to_owned())
+        }
+        ending => ending,
+    };
+    let settlement = decide(ending, &entry.policy);
+    if !touched {
+        metrics::ran(entry.kind, settlement.name(), took);
+        report(&span, &settlement);
+        return finish(lease, Ended::Settled(settlement));
+    }
+    metrics::ran(entry.kind, "completed", took);
+    finish(lease, Ended::Touched { otherwise: settlement })
+}
+
+async fn deadline(policy: Policy) -> Duration {
+    match policy.timeout {
+        Some(timeout) => {
+            tokio::time::sleep(timeout).await;
+            timeout
+        }
+        None => std::future::pending().await,
+    }
+}
+
+pub(super) fn report(span: &tracing::Span, settlement: &Settlement) {
+    span.in_scope(|| match settlement {
+        Settlement::Later { error: Some(error), attempt, run_at } => {
+            tracing::warn!(%error, attempt, %run_at, "the attempt failed");
+        }
+        Settlement::Dead { reason, attempt, .. } => {
+            tracing::error!(%reason, attempt, "the job is dead")
+        }
+        settlement => tracing::debug!(outcome = settlement.name(), "ended"),
+    });
+}
+
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("not with a text")
+}

@@ -1,0 +1,55 @@
+//! Running jobs one by one, for tests.
+
+use super::claimer::{Source, claim};
+use super::completer::{Completer, Ended, Finished};
+use super::{Worker, keeper, runner};
+use crate::settle::Settlement;
+use crate::testing::Drained;
+use crate::{Backend, Error};
+
+/// Runs what is due until nothing is.
+pub(crate) async fn drain<DB: Backend, C: Send + Sync + 'static>(
+    worker: Worker<DB, C>,
+) -> Result<Drained, Error> {
+    let shared = worker.share()?;
+    let epoch = keeper::register(&shared).await?;
+    let mut abandon = shared.abandon.subscribe();
+    let mut sources: Vec<_> = shared.settings.queues.iter().map(Source::new).collect();
+    let mut drained = Drained::default();
+    let mut completer = Completer::new(&shared, None);
+    loop {
+        keeper::promote(&shared).await?;
+        let mut claimed = 0;
+        for source in &mut sources {
+            // One at a time: a job that another one enqueues may be more urgent than the next.
+            for held in claim(&shared, &epoch, source, 0, &mut None).await? {
+                claimed += 1;
+                let finished = runner::execute(&shared, held, &mut abandon).await;
+                tally(&mut drained, &finished);
+                completer.absorb(finished);
+                while !completer.is_idle() {
+                    completer.flush(true).await;
+                }
+            }
+        }
+        if claimed == 0 {
+            break;
+        }
+    }
+    keeper::retire(&shared, epoch.worker).await?;
+    Ok(drained)
+}
+
+fn tally(drained: &mut Drained, finished: &Finished) {
+    let settlement = match &finished.ended {
+        Ended::Settled(settlement) => settlement,
+        Ended::Touched { .. } => &Settlement::Done,
+    };
+    match settlement {
+        Settlement::Done => drained.done += 1,
+        Settlement::Later { error: Some(_), .. } | Settlement::Ready { .. } => drained.failed += 1,
+        Settlement::Later { error: None, .. } => drained.snoozed += 1,
+        Settlement::Dead { .. } => drained.dead += 1,
+        Settlement::Cancelled { .. } => drained.cancelled += 1,
+    }
+}
