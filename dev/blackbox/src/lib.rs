@@ -26,3 +26,8 @@ pub use service::{OPERATOR_TOKEN, Service};
 pub use story::{Tenant, fresh, id, invoice_body, with_query};
 pub use target::{Database, Target};
 pub use wait::{PATIENCE, eventually};
+
+/// Compiles the example on the front page.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct FrontPage;

@@ -6,6 +6,11 @@ use sqlx::{Connection, SqlStr};
 use super::Backend;
 use crate::schema::Dialect;
 
+/// Processes that start together take turns. The lock ends with the transaction, so a killed process
+/// leaves none behind.
+const POSTGRES_TURN: &str =
+    "begin; select pg_advisory_xact_lock(hashtextextended('saas.migrations', 0))";
+
 /// A crate's own tables, and how they came to be.
 ///
 /// Each crate migrates itself with a version table of its own (`saas.jobs_migrations`; on SQLite
@@ -28,12 +33,7 @@ impl Migrations {
     /// to create tables and, on PostgreSQL, the schema `saas`.
     pub async fn run<DB: Backend>(&self, conn: &mut DB::Connection) -> Result<(), MigrateError> {
         let (begin, table) = match DB::DIALECT {
-            // Two processes that start together migrate one after the other. The lock ends with the
-            // transaction, so a killed process leaves none behind.
-            Dialect::Postgres => (
-                "begin; select pg_advisory_xact_lock(hashtextextended('saas.migrations', 0))",
-                format!("saas.{}_migrations", self.name),
-            ),
+            Dialect::Postgres => (POSTGRES_TURN, format!("saas.{}_migrations", self.name)),
             // Differs: SQLite's write lock serialises, and there are no schemas.
             Dialect::Sqlite => ("begin immediate", format!("saas_{}_migrations", self.name)),
         };
@@ -72,9 +72,11 @@ pub async fn grant(
     statements: &[&'static str],
 ) -> Result<(), sqlx::Error> {
     let role = crate::schema::quoted(role).to_string();
+    // Two processes that grant at once would trip over each other in the catalog.
+    let mut tx = conn.begin_with(SqlStr::from_static(POSTGRES_TURN)).await?;
     for statement in statements {
         let query = sqlx::QueryBuilder::new(statement.replace(":role", &role));
-        sqlx::Postgres::execute(conn, query, super::Statements::Unnamed).await?;
+        sqlx::Postgres::execute(&mut tx, query, super::Statements::Unnamed).await?;
     }
-    Ok(())
+    tx.commit().await
 }

@@ -21,22 +21,3 @@ pub(crate) async fn metrics_are_prometheus_text(target: Target) {
         assert!(value.parse::<f64>().is_ok(), "no value in {sample}");
     }
 }
-
-pub(crate) async fn openapi_is_served_without_a_token(target: Target) {
-    let service = Service::start(target).await;
-    let document = service.anonymous().get("/openapi.json").await.expect(200).json();
-    assert!(
-        document["openapi"].as_str().is_some_and(|version| version.starts_with("3.")),
-        "{document}"
-    );
-    for path in
-        ["/tenants", "/customers", "/customers/{id}", "/customers/{id}/restore", "/invoices"]
-            .into_iter()
-            .chain(["/invoices/{id}", "/invoices/{id}/send", "/jobs/{id}"])
-    {
-        assert!(
-            document["paths"][format!("/api/v1{path}")].is_object(),
-            "{path} is not in the document"
-        );
-    }
-}

@@ -49,7 +49,6 @@ targets! {
         health {
             a_service_that_runs_is_alive_and_ready,
             metrics_are_prometheus_text,
-            openapi_is_served_without_a_token,
         }
         tenants {
             a_tenant_is_made_with_the_operators_token,

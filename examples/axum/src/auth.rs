@@ -1,0 +1,101 @@
+//! Who asks: an API key decides the tenant, and whatever else names one must agree.
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use invoicing_domain::failpoint::point;
+use invoicing_domain::{App, Db, keys, tenants};
+use saas_core::{Problem, TenantId};
+use saas_idempotency::Scope;
+
+/// The tenant of the request; only there behind [`tenant`].
+#[derive(Debug, Clone, Copy)]
+pub struct Current(pub TenantId);
+
+impl<S: Sync> FromRequestParts<S> for Current {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().copied().ok_or_else(unauthorized)
+    }
+}
+
+/// Lets a request pass whose key stands for a tenant, and says so to what comes after.
+pub async fn tenant<D: Db>(
+    State(app): State<App<D>>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    point("request.received");
+    let secret = bearer(request.headers()).ok_or_else(unauthorized)?;
+    let tenant = tenants::of_key(&app, secret).await?.ok_or_else(unauthorized)?;
+    let named = named_tenants(request.headers(), app.base_domain.as_deref());
+    if named.into_iter().flatten().any(|slug| slug != tenant.slug) {
+        return Err(Problem::new(403).detail("the key belongs to another tenant"));
+    }
+    point("auth.done");
+    request.extensions_mut().insert(Current(tenant.scope()));
+    request.extensions_mut().insert(Scope::tenant(tenant.scope()));
+    Ok(next.run(request).await)
+}
+
+/// Lets a request pass that has the operator's token.
+pub async fn operator<D: Db>(
+    State(app): State<App<D>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let token = bearer(request.headers()).filter(|token| keys::matches(token, &app.operator));
+    token.ok_or_else(unauthorized)?;
+    Ok(next.run(request).await)
+}
+
+fn unauthorized() -> Problem {
+    Problem::new(401).header("www-authenticate", "Bearer")
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+}
+
+/// The tenants that the header and the host name.
+fn named_tenants(headers: &HeaderMap, base_domain: Option<&str>) -> [Option<String>; 2] {
+    // A header that is no text names nobody we know.
+    let header = headers.get("x-tenant").map(|slug| slug.to_str().unwrap_or("\0").to_owned());
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let subdomain = base_domain.zip(host).and_then(|(base, host)| {
+        let host = host.rsplit_once(':').map_or(host, |(host, _)| host).to_ascii_lowercase();
+        host.strip_suffix(base)?.strip_suffix('.').map(str::to_owned)
+    });
+    [header, subdomain]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &'static str, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(header::HeaderName::from_static(name), value.parse().unwrap())])
+    }
+
+    #[test]
+    fn one_bearer_token_and_nothing_else() {
+        assert_eq!(bearer(&headers("authorization", "bearer abc")), Some("abc"));
+        for other in ["Basic abc", "Bearer", "Bearer ", ""] {
+            assert_eq!(bearer(&headers("authorization", other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_subdomain_names_a_tenant_and_the_bare_domain_does_not() {
+        let named = |host| named_tenants(&headers("host", host), Some("example.com"))[1].clone();
+        assert_eq!(named("Acme.example.com:3000").as_deref(), Some("acme"));
+        assert_eq!(named("example.com"), None);
+        assert_eq!(named("acmeexample.com"), None);
+    }
+}

@@ -1,0 +1,120 @@
+//! The listening and working process, and its end.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use invoicing_domain::send::SendInvoice;
+use invoicing_domain::{App, Db};
+use saas_jobs::Worker;
+use sqlx::Pool;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::start::Error;
+use crate::{Command, routes};
+
+/// After a signal, requests and jobs have this long to finish.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// Runs until a signal, then drains.
+pub async fn serve<D: Db>(
+    command: Command,
+    app: App<D>,
+    pool: Pool<D>,
+    bind: SocketAddr,
+    token: Option<String>,
+) -> Result<(), Error> {
+    let stop = CancellationToken::new();
+    let worker = async {
+        if command == Command::Api {
+            return Ok(());
+        }
+        let worker =
+            Worker::new(pool.clone(), app.queue.clone(), app.clone()).register::<SendInvoice>();
+        worker.concurrency(8).grace(GRACE).run_until(stop.cancelled()).await.map_err(Error::from)
+    };
+    let api = async {
+        if command == Command::Work {
+            return Ok(());
+        }
+        let listener = TcpListener::bind(bind)
+            .await
+            .map_err(|error| format!("BIND: cannot listen on {bind}: {error}"))?;
+        greet(listener.local_addr()?, token.as_deref());
+        let router = routes::router(app.clone(), pool.clone())?;
+        let serving =
+            axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        serving.await.map_err(Error::from)
+    };
+    let signal = async {
+        until_told().await;
+        tracing::info!("draining");
+        stop.cancel();
+        tokio::time::sleep(GRACE + Duration::from_secs(5)).await;
+    };
+    let both = async {
+        // If one of the two fails, the other drains as if told to stop.
+        let failed = |result: &Result<(), Error>| {
+            if result.is_err() {
+                stop.cancel();
+            }
+        };
+        let worker = async {
+            let result = worker.await;
+            failed(&result);
+            result
+        };
+        let api = async {
+            let result = api.await;
+            failed(&result);
+            result
+        };
+        let (worker, api) = tokio::join!(worker, api);
+        worker.and(api)
+    };
+    let result = tokio::select! {
+        result = both => result,
+        () = signal => Err("requests or jobs did not finish in time".into()),
+    };
+    pool.close().await;
+    result
+}
+
+async fn until_told() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+            let _ = interrupt.await;
+            return;
+        };
+        tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupt.await;
+}
+
+/// Three lines to try, which work as they are printed.
+fn greet(address: SocketAddr, token: Option<&str>) {
+    let base = format!("http://{address}");
+    println!("listening on {base}");
+    let Some(token) = token else {
+        println!("operator token: shown at the first start; OPERATOR_TOKEN sets another");
+        return;
+    };
+    let slug = format!("acme-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
+    let json = "-H 'content-type: application/json'";
+    let key = r#"-H "authorization: Bearer $(sed 's/.*"api_key":"\([^"]*\)".*/\1/' tenant.json)""#;
+    println!("operator token: {token}\ntry:");
+    println!(
+        "curl -sS {base}/api/v1/tenants -H 'authorization: Bearer {token}' {json} -d '{{\"slug\":\"{slug}\",\"name\":\"Acme\"}}' | tee tenant.json"
+    );
+    println!(
+        "curl -sS {base}/api/v1/customers {key} -H 'idempotency-key: first-customer' {json} -d '{{\"name\":\"Jane\",\"email\":\"jane@example.com\"}}'"
+    );
+    println!("curl -sS {base}/api/v1/customers {key}");
+}

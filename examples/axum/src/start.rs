@@ -1,0 +1,104 @@
+//! From settings to a running service.
+
+use std::sync::Arc;
+
+use invoicing_domain::config::{Config, Database};
+use invoicing_domain::customers::Customer;
+use invoicing_domain::invoices::{Invoice, Line};
+use invoicing_domain::mail::{self, Mailer};
+use invoicing_domain::tenants::{ApiKey, Tenant};
+use invoicing_domain::{App, Db, db, keys, migrate, settings};
+use saas_core::SystemClock;
+use saas_jobs::Queue;
+use saas_pagination::Cursors;
+use saas_tenancy::{Registry, TenantDb};
+use sqlx::Pool;
+use sqlx::postgres::PgConnectOptions;
+
+use crate::{Command, serve};
+
+/// Any of several crates' errors, on its way to the operator.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Reads the settings, migrates where it may, and does what `command` says.
+pub async fn start(command: Command) -> Result<(), Error> {
+    let config = Config::read(|name| std::env::var(name).ok())?;
+    match &config.database {
+        Database::Sqlite(options) => {
+            let pool = db::sqlite(options.clone()).await?;
+            migrate::sqlite(&pool).await?;
+            run(command, pool, &config).await
+        }
+        Database::Postgres(url) => {
+            let options: PgConnectOptions = url.as_str().parse()?;
+            let pool = db::postgres(options);
+            match &config.admin_database_url {
+                Some(admin) => migrate::postgres(admin, url).await?,
+                None if command == Command::Migrate => {
+                    return Err("ADMIN_DATABASE_URL: is needed to migrate; it names a role that may create tables".into());
+                }
+                None => {}
+            }
+            run(command, pool, &config).await
+        }
+    }
+}
+
+async fn run<D: Db>(command: Command, pool: Pool<D>, config: &Config) -> Result<(), Error> {
+    if command == Command::Migrate {
+        return Ok(());
+    }
+    let registry = Registry::new()
+        .register::<Tenant>()
+        .register::<ApiKey>()
+        .register::<Customer>()
+        .register::<Invoice>()
+        .register::<Line>();
+    let db = TenantDb::connect(pool.clone(), registry).await.map_err(explained)?;
+    let (secret, _) = settings::get_or_make(&pool, "cursor_secret", random()?).await?;
+    let (operator, token) = operator(&pool, config.operator_token.clone()).await?;
+    let mailer = match &config.smtp_url {
+        Some(url) => Mailer::Smtp(mail::smtp(url)?),
+        None => Mailer::Outbox(Arc::from(std::path::Path::new("outbox"))),
+    };
+    let app = App {
+        db,
+        queue: Queue::new(),
+        cursors: Cursors::new(secret)?,
+        mailer,
+        clock: Arc::new(SystemClock),
+        operator: operator.into(),
+        base_domain: config.base_domain.as_deref().map(Arc::from),
+    };
+    serve::serve(command, app, pool, config.bind, token).await
+}
+
+/// The hash of the operator's token; and the token itself if it is known here, to be shown.
+async fn operator<D: Db>(
+    pool: &Pool<D>,
+    told: Option<String>,
+) -> Result<(Vec<u8>, Option<String>), Error> {
+    if let Some(token) = told {
+        return Ok((keys::hash(&token), Some(token)));
+    }
+    let token = keys::new_secret("operator")?;
+    let (hash, made) =
+        settings::get_or_make(pool, "operator_token_hash", keys::hash(&token)).await?;
+    Ok((hash, made.then_some(token)))
+}
+
+fn random() -> Result<Vec<u8>, Error> {
+    Ok(keys::hash(&keys::new_secret("cursor")?))
+}
+
+/// A refusal tells what to do here, beside what is wrong there.
+fn explained(error: saas_tenancy::Error) -> Error {
+    match error {
+        saas_tenancy::Error::Unsafe(_) => format!(
+            "{error}\nDATABASE_URL must name a role that owns nothing. Set ADMIN_DATABASE_URL to a role \
+             that may create tables and roles, and this service makes both."
+        )
+        .into(),
+        other => other.into(),
+    }
+}

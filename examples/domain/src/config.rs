@@ -1,0 +1,132 @@
+//! Settings from the environment; a bad value is an error that names the variable.
+
+use std::net::SocketAddr;
+
+use url::Url;
+
+/// Everything the service is told from outside.
+#[derive(Clone)]
+pub struct Config {
+    /// Where to listen.
+    pub bind: SocketAddr,
+    /// The application's database; its scheme selects the kind.
+    pub database: Database,
+    /// The same database as a role that may create tables and roles; migrates when given.
+    pub admin_database_url: Option<Url>,
+    /// The operator's token, if the environment says it.
+    pub operator_token: Option<String>,
+    /// Where mail goes; without it, to files in `./outbox`.
+    pub smtp_url: Option<String>,
+    /// The domain whose subdomains name tenants.
+    pub base_domain: Option<String>,
+}
+
+/// Which database, and where.
+#[derive(Clone)]
+pub enum Database {
+    /// An embedded file.
+    Sqlite(sqlx::sqlite::SqliteConnectOptions),
+    /// A server.
+    Postgres(Url),
+}
+
+/// A variable whose value cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable}: {reason}")]
+pub struct Invalid {
+    variable: &'static str,
+    reason: String,
+}
+
+impl Config {
+    /// Reads the settings through `variable`, usually the environment.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Invalid> {
+        let get = |name| variable(name).filter(|value| !value.is_empty());
+        let bind = get("BIND").unwrap_or_else(|| "127.0.0.1:3000".to_owned());
+        let bind = bind.parse().map_err(|_| Invalid {
+            variable: "BIND",
+            reason: format!("`{bind}` is not an address with a port, as in 127.0.0.1:3000"),
+        })?;
+        let url = get("DATABASE_URL").unwrap_or_else(|| "sqlite://invoicing.db".to_owned());
+        let database = database(&url)?;
+        let admin_database_url = match get("ADMIN_DATABASE_URL") {
+            None => None,
+            Some(_) if matches!(database, Database::Sqlite(_)) => {
+                return Err(Invalid {
+                    variable: "ADMIN_DATABASE_URL",
+                    reason: "is only for PostgreSQL, and DATABASE_URL names a SQLite file".into(),
+                });
+            }
+            Some(url) => Some(postgres("ADMIN_DATABASE_URL", &url)?),
+        };
+        let operator_token = get("OPERATOR_TOKEN");
+        if operator_token
+            .as_ref()
+            .is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            return Err(Invalid {
+                variable: "OPERATOR_TOKEN",
+                reason: "must be visible ASCII characters".into(),
+            });
+        }
+        let smtp_url = get("SMTP_URL");
+        if let Some(url) = &smtp_url {
+            crate::mail::smtp(url)
+                .map_err(|reason| Invalid { variable: "SMTP_URL", reason: reason.to_string() })?;
+        }
+        let base_domain = get("BASE_DOMAIN").map(|domain| domain.to_ascii_lowercase());
+        Ok(Self { bind, database, admin_database_url, operator_token, smtp_url, base_domain })
+    }
+}
+
+fn database(url: &str) -> Result<Database, Invalid> {
+    match url.split(':').next() {
+        Some("sqlite") => url.parse().map(Database::Sqlite).map_err(|error| Invalid {
+            variable: "DATABASE_URL",
+            reason: format!("is no SQLite URL: {error}"),
+        }),
+        _ => postgres("DATABASE_URL", url).map(Database::Postgres),
+    }
+}
+
+fn postgres(variable: &'static str, url: &str) -> Result<Url, Invalid> {
+    // The value holds a password, so it is not repeated.
+    let reason = "must begin with sqlite: or be of the form postgres://role:password@host/database";
+    let invalid = || Invalid { variable, reason: reason.into() };
+    let url = Url::parse(url).map_err(|_| invalid())?;
+    if !["postgres", "postgresql"].contains(&url.scheme()) || url.username().is_empty() {
+        return Err(invalid());
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &'static str, value: &'static str) -> Result<Config, Invalid> {
+        Config::read(|asked| (asked == name).then(|| value.to_owned()))
+    }
+
+    #[test]
+    fn nothing_set_means_sqlite_on_port_3000() {
+        let config = Config::read(|_| None).unwrap();
+        assert_eq!(config.bind.port(), 3000);
+        assert!(matches!(config.database, Database::Sqlite(_)));
+    }
+
+    #[test]
+    fn a_bad_value_names_its_variable() {
+        for (name, value) in [
+            ("BIND", "nowhere"),
+            ("DATABASE_URL", "mysql://x@y/z"),
+            ("DATABASE_URL", "postgres://"),
+            ("ADMIN_DATABASE_URL", "postgres://a@b/c"),
+            ("OPERATOR_TOKEN", "with space"),
+            ("SMTP_URL", "http://mail"),
+        ] {
+            let error = read(name, value).map(|_| ()).unwrap_err().to_string();
+            assert!(error.starts_with(name), "{error}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Which databases the service runs on: one bound for all its functions.
+
+use std::time::Duration;
+
+use saas_core::Id;
+use saas_core::sql::{Binds, Stores};
+use saas_tenancy::TenantBackend;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, SqlitePool};
+
+use crate::customers::Customer;
+use crate::invoices::{Invoice, Line, Status};
+use crate::tenants::{ApiKey, Tenant};
+
+/// PostgreSQL or SQLite. A service that will only ever run on one of them writes
+/// `type Db = sqlx::Postgres;` instead, and its functions lose a parameter.
+pub trait Db:
+    TenantBackend
+    + saas_idempotency::Backend
+    + saas_jobs::Backend
+    + Stores<Tenant>
+    + Stores<ApiKey>
+    + Stores<Customer>
+    + Stores<Invoice>
+    + Stores<Line>
+    + saas_core::sql::Reads<(Vec<u8>,)>
+    + Binds<Status>
+    + Binds<Id<Customer>>
+    + Binds<Id<Invoice>>
+{
+}
+
+impl Db for sqlx::Postgres {}
+impl Db for sqlx::Sqlite {}
+
+/// Connections to a server. A request waits at most this long for one, then it is told 503.
+pub fn postgres(options: PgConnectOptions) -> PgPool {
+    let options = options.application_name("invoicing");
+    PgPoolOptions::new()
+        .max_connections(20)
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_lazy_with(options)
+}
+
+/// Connections to a file, made if missing.
+pub async fn sqlite(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let options = options
+        .create_if_missing(true)
+        .foreign_keys(true)
+        // Readers do not wait for the writer, and a committed invoice survives a power cut.
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(5));
+    SqlitePoolOptions::new()
+        .max_connections(8)
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_with(options)
+        .await
+}

@@ -1,0 +1,93 @@
+//! Mail: to a server, or as files in a folder.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lettre::message::header::ContentType;
+use lettre::message::{Mailbox, MessageBuilder};
+use lettre::transport::smtp::AsyncSmtpTransport;
+use lettre::{AsyncTransport, Message, Tokio1Executor};
+use saas_jobs::{BoxError, JobId};
+
+use crate::customers::Customer;
+use crate::failpoint::point;
+use crate::invoices::Whole;
+
+/// Where mail goes.
+#[derive(Clone)]
+pub enum Mailer {
+    /// One `.eml` file per job.
+    Outbox(Arc<Path>),
+    /// A mail server.
+    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+}
+
+/// A connection to the server that `url` names, `smtp://host:port`.
+pub fn smtp(
+    url: &str,
+) -> Result<AsyncSmtpTransport<Tokio1Executor>, lettre::transport::smtp::Error> {
+    Ok(AsyncSmtpTransport::<Tokio1Executor>::from_url(url)?
+        .timeout(Some(std::time::Duration::from_secs(20)))
+        .build())
+}
+
+impl Mailer {
+    /// Mails an invoice. Called again for the same job it sends the same mail: to a folder, the file
+    /// is there once; over SMTP it can arrive twice, under one Message-ID, by which clients drop the
+    /// second.
+    pub async fn send(
+        &self,
+        job: JobId,
+        customer: &Customer,
+        whole: &Whole,
+    ) -> Result<(), BoxError> {
+        let message = render(job, customer, whole)?;
+        match self {
+            Self::Outbox(folder) => Ok(write(folder, job, &message.formatted()).await?),
+            Self::Smtp(server) => Ok(server.send(message).await.map(drop)?),
+        }
+    }
+}
+
+fn render(job: JobId, customer: &Customer, whole: &Whole) -> Result<Message, BoxError> {
+    let invoice = &whole.invoice;
+    let lines: String = whole
+        .lines
+        .iter()
+        .map(|line| {
+            format!("{} x {} at {}\n", line.quantity, line.description, line.unit_price_minor)
+        })
+        .collect();
+    let due = invoice.due_on.map_or(String::new(), |due| format!("Due on {due}.\n"));
+    let text = format!(
+        "Dear {},\n\nplease find your invoice {}.\n\n{lines}\nTotal: {} {} (in minor units).\n{due}",
+        customer.name, invoice.id, invoice.total_minor, invoice.currency,
+    );
+    Ok(builder()?
+        .message_id(Some(format!("<{job}@invoicing.invalid>")))
+        // The same on every attempt, like everything in this mail.
+        .date(invoice.timestamps.updated_at.into())
+        .to(Mailbox::new(Some(customer.name.clone()), customer.email.parse()?))
+        .subject(format!("Invoice {}", invoice.id))
+        .header(ContentType::TEXT_PLAIN)
+        .body(text)?)
+}
+
+fn builder() -> Result<MessageBuilder, BoxError> {
+    Ok(Message::builder().from("Invoicing <invoices@invoicing.invalid>".parse()?))
+}
+
+/// Written beside, then renamed: whoever looks finds a whole file or none, and a second attempt
+/// replaces it by the same one.
+async fn write(folder: &Path, job: JobId, mail: &[u8]) -> io::Result<()> {
+    tokio::fs::create_dir_all(folder).await?;
+    let path: PathBuf = folder.join(format!("{job}.eml"));
+    let beside = folder.join(format!(".{job}.tmp"));
+    let file = tokio::fs::File::create(&beside).await?;
+    tokio::io::AsyncWriteExt::write_all(&mut { file }, mail).await?;
+    point("mail.written");
+    tokio::fs::rename(&beside, &path).await?;
+    point("mail.renamed");
+    Ok(())
+}

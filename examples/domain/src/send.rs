@@ -1,0 +1,91 @@
+//! The story of the family: an invoice is sent once, whatever happens. The request sets the status,
+//! keeps the idempotency record and enqueues the job in one commit; the job mails, then sets the
+//! status and completes in another.
+
+use saas_core::{Id, Problem, TenantId};
+use saas_idempotency::{Idempotency, Reply};
+use saas_jobs::{Job, JobContext, JobId, JobResult, JobStatus, Options, Outcome, Run};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::customers::Customer;
+use crate::failpoint::point;
+use crate::invoices::{self, Invoice, Status};
+use crate::{App, Db};
+
+/// Mails one invoice.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SendInvoice {
+    pub invoice: Id<Invoice>,
+}
+
+impl Job for SendInvoice {
+    const KIND: &'static str = "send_invoice";
+}
+
+/// `POST /invoices/{id}/send`.
+pub async fn request<D: Db>(
+    app: &App<D>,
+    tenant: TenantId,
+    idempotency: &Idempotency,
+    id: Id<Invoice>,
+) -> Result<Reply, Problem> {
+    let reply = app
+        .once(tenant, idempotency, async |tx| {
+            let invoice = tx.select::<Invoice>().by_id(id).for_update().one(tx).await?;
+            if invoice.status != Status::Draft {
+                return Err(Problem::new(409).detail("only a draft can be sent"));
+            }
+            tx.update(id).set(Invoice::STATUS, Status::Sending).await?;
+            point("invoice.updated");
+            let options = Options::new().tenant(tenant);
+            let job = SendInvoice { invoice: id };
+            let job = app.queue.enqueue_with(tx.connection(), job, options).await?;
+            point("job.enqueued");
+            let location = format!("/api/v1/jobs/{job}");
+            Ok(Reply::json(202, &json!({"job_id": job}))?.header("location", location))
+        })
+        .await?;
+    // The worker of this process need not wait for its next look.
+    app.queue.wake();
+    Ok(reply)
+}
+
+/// `GET /jobs/{id}`.
+pub async fn status<D: Db>(
+    app: &App<D>,
+    tenant: TenantId,
+    id: JobId,
+) -> Result<JobStatus, Problem> {
+    let mut conn = app.db.pool().acquire().await.map_err(saas_tenancy::Error::from)?;
+    app.queue.job(&mut conn, id, Some(tenant)).await?.ok_or_else(|| Problem::new(404))
+}
+
+impl<D: Db> Run<App<D>> for SendInvoice {
+    async fn run(self, cx: JobContext<'_, App<D>>) -> JobResult {
+        point("job.started");
+        let app = cx.context();
+        let Some(tenant) = cx.tenant() else { return Ok(Outcome::dead("the job has no tenant")) };
+        let whole = match invoices::get(app, tenant, self.invoice).await {
+            Ok(whole) => whole,
+            Err(problem) if problem.status() == 404 => {
+                return Ok(Outcome::cancel("no such invoice"));
+            }
+            Err(problem) => return Err(problem.into()),
+        };
+        let customer = app.db.read(tenant).select::<Customer>().by_id(whole.invoice.customer_id);
+        let customer = customer.one().await?;
+        // Outside the transaction: a slow mail server must not hold a row, on SQLite not the whole
+        // file. Named by the job, so that a repeated mail is the same mail.
+        point("mail.before");
+        app.mailer.send(cx.job_id(), &customer, &whole).await?;
+
+        let mut tx = app.db.tenant(tenant).await?;
+        tx.update(self.invoice).set(Invoice::STATUS, Status::Sent).await?;
+        let receipt = cx.complete(tx.connection()).await?;
+        point("job.completed");
+        tx.commit().await?;
+        point("job.committed");
+        Ok(Outcome::completed(receipt))
+    }
+}

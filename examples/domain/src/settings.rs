@@ -1,0 +1,28 @@
+//! Values that all processes of one deployment share: made by the first of them, kept in the
+//! database.
+
+use saas_core::sql::{Backend, Binds, Reads, Statements};
+use sqlx::{Pool, QueryBuilder};
+
+use crate::Db;
+
+/// The value of a setting and whether it was made just now, by `fresh`.
+pub async fn get_or_make<D: Db>(
+    pool: &Pool<D>,
+    name: &'static str,
+    fresh: Vec<u8>,
+) -> Result<(Vec<u8>, bool), sqlx::Error> {
+    let mut conn = pool.acquire().await?;
+    // Of processes that start together one makes it; the others read it.
+    let mut insert = QueryBuilder::new("insert into settings (name, value) values (");
+    <D as Binds<String>>::push_bind(&mut insert, &name.to_owned());
+    insert.push(", ");
+    <D as Binds<Vec<u8>>>::push_bind(&mut insert, &fresh);
+    insert.push(") on conflict (name) do nothing");
+    let made = D::execute(&mut conn, insert, Statements::Named).await? == 1;
+    let mut select = QueryBuilder::new("select value from settings where name = ");
+    <D as Binds<String>>::push_bind(&mut select, &name.to_owned());
+    let row = <D as Backend>::fetch_optional(&mut conn, select, Statements::Named).await?;
+    let row = row.ok_or(sqlx::Error::RowNotFound)?;
+    Ok((<D as Reads<(Vec<u8>,)>>::read(&row)?.0, made))
+}

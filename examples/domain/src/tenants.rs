@@ -1,0 +1,110 @@
+//! Tenants and their keys: global rows, found before any tenant is known.
+
+use chrono::{DateTime, Utc};
+use saas_core::{Entity, Id, Problem, TenantId, Timestamps};
+use saas_idempotency::Reply;
+use serde_json::{Value, json};
+use sqlx::FromRow;
+
+use crate::input::{self, Members};
+use crate::{App, Db, keys};
+
+/// A customer of ours, whose data nobody else sees.
+#[derive(Debug, Clone, Entity, FromRow)]
+#[entity(table = "tenants", global)]
+pub struct Tenant {
+    pub id: Id<Tenant>,
+    #[entity(unique)]
+    pub slug: String,
+    pub name: String,
+    #[entity(timestamps)]
+    #[sqlx(flatten)]
+    pub timestamps: Timestamps,
+}
+
+/// A secret that lets a program act for a tenant; only its hash is kept.
+#[derive(Debug, Clone, Entity, FromRow)]
+#[entity(table = "api_keys", global)]
+pub struct ApiKey {
+    pub id: Id<ApiKey>,
+    #[entity(column = "tenant_id", references = Tenant)]
+    pub tenant_id: Id<Tenant>,
+    #[entity(unique)]
+    pub key_hash: Vec<u8>,
+    pub created_at: DateTime<Utc>,
+}
+
+impl Tenant {
+    /// The tenant as the scope of its rows.
+    pub fn scope(&self) -> TenantId {
+        TenantId::from_uuid(self.id.uuid())
+    }
+}
+
+/// `POST /tenants`: a new tenant and its first key, which is shown this once.
+pub async fn create<D: Db>(app: &App<D>, body: Value) -> Result<Reply, Problem> {
+    let mut members = Members::of(body)?;
+    let slug = members.required("slug", slug);
+    let name = members.required("name", input::text(200));
+    members.finish()?;
+    let (Some(slug), Some(name)) = (slug, name) else { return Err(input::invalid()) };
+
+    let secret = keys::new_secret("key").map_err(|_| Problem::new(503))?;
+    let timestamps = Timestamps::new(&*app.clock);
+    let tenant = Tenant { id: Id::new(), slug, name, timestamps };
+    let key = ApiKey {
+        id: Id::new(),
+        tenant_id: tenant.id,
+        key_hash: keys::hash(&secret),
+        created_at: timestamps.created_at,
+    };
+    let mut tx = app.db.global().await?;
+    tx.insert(&tenant).await.map_err(|error| match error {
+        saas_tenancy::Error::Taken { .. } => {
+            Problem::new(409).detail("the slug is taken").field("slug", "is taken")
+        }
+        other => other.into(),
+    })?;
+    tx.insert(&key).await?;
+    tx.commit().await?;
+    let shown =
+        json!({"id": tenant.id, "slug": tenant.slug, "name": tenant.name, "api_key": secret});
+    Ok(Reply::json(201, &shown)?)
+}
+
+/// The tenant that an API key stands for.
+pub async fn of_key<D: Db>(app: &App<D>, secret: &str) -> Result<Option<Tenant>, Problem> {
+    let read = app.db.read_global();
+    let key = read.select::<ApiKey>().filter(ApiKey::KEY_HASH.eq(keys::hash(secret)));
+    let Some(key) = key.optional().await? else { return Ok(None) };
+    Ok(read.select::<Tenant>().by_id(key.tenant_id).optional().await?)
+}
+
+/// `[a-z0-9]+(-[a-z0-9]+)*`, at most 63: what can stand in a host name.
+fn slug(value: Value) -> Result<String, String> {
+    let slug = value.as_str().unwrap_or_default();
+    let part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    if slug.len() <= 63 && slug.split('-').all(part) {
+        Ok(slug.to_owned())
+    } else {
+        Err("must be lower-case letters and digits, joined by single hyphens, at most 63"
+            .to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_are_what_a_host_name_can_hold() {
+        for good in ["a", "acme", "a-1", "7-eleven"] {
+            assert!(slug(json!(good)).is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "a-", "a--b", "A", "a_b", "é", &"a".repeat(64)] {
+            assert!(slug(json!(bad)).is_err(), "{bad}");
+        }
+    }
+}
