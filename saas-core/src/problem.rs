@@ -23,7 +23,12 @@ use serde_json::{Map, Value};
 /// );
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Problem {
+#[serde(transparent)]
+pub struct Problem(Box<Document>);
+
+/// Boxed, so that a `Result` with a problem is as small as one with a pointer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Document {
     #[serde(rename = "type")]
     kind: Cow<'static, str>,
     title: Cow<'static, str>,
@@ -58,7 +63,7 @@ impl Problem {
     /// A status outside 400 to 599 is no problem and becomes 500.
     pub fn new(status: u16) -> Self {
         let status = if (400..=599).contains(&status) { status } else { 500 };
-        Self {
+        Self(Box::new(Document {
             kind: "about:blank".into(),
             title: title_of(status).into(),
             status,
@@ -67,41 +72,41 @@ impl Problem {
             errors: Vec::new(),
             extensions: Map::new(),
             headers: Vec::new(),
-        }
+        }))
     }
 
     /// Sets `type`, a URI that names this kind of problem for programs.
     #[must_use]
     pub fn with_type(mut self, uri: impl Into<Cow<'static, str>>) -> Self {
-        self.kind = uri.into();
+        self.0.kind = uri.into();
         self
     }
 
     /// Sets `title`, which is the same for every problem of this type.
     #[must_use]
     pub fn with_title(mut self, title: impl Into<Cow<'static, str>>) -> Self {
-        self.title = title.into();
+        self.0.title = title.into();
         self
     }
 
     /// Sets `detail`, what went wrong this time, for a person.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
-        self.detail = Some(detail.into());
+        self.0.detail = Some(detail.into());
         self
     }
 
     /// Sets `instance`, a URI of this occurrence.
     #[must_use]
     pub fn instance(mut self, uri: impl Into<String>) -> Self {
-        self.instance = Some(uri.into());
+        self.0.instance = Some(uri.into());
         self
     }
 
     /// Adds what is wrong with one field to `errors`.
     #[must_use]
     pub fn field(mut self, field: impl Into<String>, detail: impl Into<String>) -> Self {
-        self.errors.push(FieldError { field: field.into(), detail: detail.into() });
+        self.0.errors.push(FieldError { field: field.into(), detail: detail.into() });
         self
     }
 
@@ -110,7 +115,7 @@ impl Problem {
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         let name = name.into();
         if !["type", "title", "status", "detail", "instance", "errors"].contains(&name.as_str()) {
-            self.extensions.insert(name, value.into());
+            self.0.extensions.insert(name, value.into());
         }
         self
     }
@@ -119,47 +124,47 @@ impl Problem {
     /// A value that cannot stand in a header is left out by the adapters.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+        self.0.headers.push((name, value.into()));
         self
     }
 
     /// The HTTP status, 400 to 599.
     pub fn status(&self) -> u16 {
-        self.status
+        self.0.status
     }
 
     /// The `type` member.
     pub fn type_uri(&self) -> &str {
-        &self.kind
+        &self.0.kind
     }
 
     /// The `detail` member.
     pub fn detail_text(&self) -> Option<&str> {
-        self.detail.as_deref()
+        self.0.detail.as_deref()
     }
 
     /// The `errors` member.
     pub fn errors(&self) -> &[FieldError] {
-        &self.errors
+        &self.0.errors
     }
 
     /// The headers that go with it.
     pub fn headers(&self) -> &[(&'static str, String)] {
-        &self.headers
+        &self.0.headers
     }
 
     /// The document as JSON.
     pub fn to_json(&self) -> String {
         // Strings, numbers and JSON values always serialize; the bare status is a floor to stand on.
         serde_json::to_string(self)
-            .unwrap_or_else(|_| format!(r#"{{"type":"about:blank","status":{}}}"#, self.status))
+            .unwrap_or_else(|_| format!(r#"{{"type":"about:blank","status":{}}}"#, self.0.status))
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.status, self.title)?;
-        self.detail.as_ref().map_or(Ok(()), |detail| write!(f, ": {detail}"))
+        write!(f, "{} {}", self.0.status, self.0.title)?;
+        self.0.detail.as_ref().map_or(Ok(()), |detail| write!(f, ": {detail}"))
     }
 }
 

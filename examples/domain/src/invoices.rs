@@ -268,7 +268,8 @@ mod tests {
 
     #[test]
     fn each_rule_names_its_field() {
-        let cases: [(&str, fn(&mut Value)); 9] = [
+        type Change = fn(&mut Value);
+        let cases: [(&str, Change); 9] = [
             ("customer_id", |b| b["customer_id"] = json!("nobody")),
             ("currency", |b| b["currency"] = json!("eur")),
             ("currency", |b| b["currency"] = json!("XXY")),

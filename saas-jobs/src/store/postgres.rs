@@ -338,7 +338,7 @@ impl Store for Postgres {
             let statement = CLAIM[request.limit_log2.min(CLAIM.len() - 1)];
             let query = sqlx::query(statement).persistent(named(how)).bind(&request.queue);
             let query = query.bind(request.lease).bind(request.worker);
-            let query = request.marks.iter().fold(query, |query, mark| query.bind(mark));
+            let query = request.marks.iter().fold(query, sqlx::query::Query::bind);
             let rows = query.fetch_all(conn).await?;
             let mut jobs = rows.iter().map(claimed).collect::<Result<Vec<_>, _>>()?;
             jobs.sort_unstable_by_key(|job| (job.priority, job.id));

@@ -30,7 +30,7 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
     let mut stop = shared.stop.subscribe();
     let mut wakes = shared.queue.wakes();
     let mut polling = Polling::new(shared.settings.poll.0, shared.settings.poll.1);
-    let mut sources: Vec<_> = shared.settings.queues.iter().map(Source::new).collect();
+    let mut sources: Vec<_> = shared.settings.queues.iter().map(|name| Source::new(name)).collect();
     let mut kept = None;
     while !*stop.borrow() {
         let epoch = epochs.borrow_and_update().clone();
@@ -86,8 +86,8 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn new(queue: &String) -> Self {
-        Self { queue: queue.clone(), marks: Default::default(), scanned: Instant::now() }
+    pub(super) fn new(queue: &str) -> Self {
+        Self { queue: queue.to_owned(), marks: Default::default(), scanned: Instant::now() }
     }
 }
 

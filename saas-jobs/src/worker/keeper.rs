@@ -51,10 +51,10 @@ pub(super) async fn heart<DB: Backend, C: Send + Sync + 'static>(
         }
     }
     let epoch = epochs.borrow().clone();
-    if let Some(epoch) = epoch {
-        if let Err(error) = retire(&shared, epoch.worker).await {
-            tracing::warn!(%error, "the worker could not sign off; its row expires by itself");
-        }
+    if let Some(epoch) = epoch
+        && let Err(error) = retire(&shared, epoch.worker).await
+    {
+        tracing::warn!(%error, "the worker could not sign off; its row expires by itself");
     }
 }
 

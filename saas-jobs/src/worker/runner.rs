@@ -117,7 +117,7 @@ pub(super) fn report(span: &tracing::Span, settlement: &Settlement) {
             tracing::warn!(%error, attempt, %run_at, "the attempt failed");
         }
         Settlement::Dead { reason, attempt, .. } => {
-            tracing::error!(%reason, attempt, "the job is dead")
+            tracing::error!(%reason, attempt, "the job is dead");
         }
         settlement => tracing::debug!(outcome = settlement.name(), "ended"),
     });

@@ -14,7 +14,7 @@ pub(crate) async fn drain<DB: Backend, C: Send + Sync + 'static>(
     let shared = worker.share()?;
     let epoch = keeper::register(&shared).await?;
     let mut abandon = shared.abandon.subscribe();
-    let mut sources: Vec<_> = shared.settings.queues.iter().map(Source::new).collect();
+    let mut sources: Vec<_> = shared.settings.queues.iter().map(|name| Source::new(name)).collect();
     let mut drained = Drained::default();
     let mut completer = Completer::new(&shared, None);
     loop {

@@ -1,5 +1,7 @@
 //! The queue on both databases, and on PostgreSQL behind PgBouncer.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests are tests.
+
 mod conformance;
 mod crash;
 mod jobs;
