@@ -3,6 +3,7 @@
 mod insert;
 mod parts;
 mod restore;
+mod run;
 mod select;
 mod soft_delete;
 mod update;

@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use invoicing_domain::customers::{self, Customer};
 use invoicing_domain::failpoint::point;
 use invoicing_domain::invoices::{self, Invoice};
+use invoicing_domain::lists::{self, CUSTOMERS, INVOICES};
 use invoicing_domain::{App, Db, send, tenants};
 use saas_core::Problem;
 use saas_idempotency::{Idempotency, IdempotencyLayer, Policy, Reply, SqlStore};
@@ -97,7 +98,7 @@ async fn list_customers<D: Db>(
     RawQuery(query): RawQuery,
 ) -> Answer {
     let query = query.unwrap_or_default();
-    Ok(page(&customers::list(&app, tenant, &query).await?, &query))
+    Ok(page(&lists::page(&app, tenant, &CUSTOMERS, &query).await?, &query))
 }
 
 async fn get_customer<D: Db>(
@@ -156,7 +157,7 @@ async fn list_invoices<D: Db>(
     RawQuery(query): RawQuery,
 ) -> Answer {
     let query = query.unwrap_or_default();
-    Ok(page(&invoices::list(&app, tenant, &query).await?, &query))
+    Ok(page(&lists::page(&app, tenant, &INVOICES, &query).await?, &query))
 }
 
 async fn get_invoice<D: Db>(

@@ -2,7 +2,6 @@
 
 use saas_core::{Entity, Id, Problem, SoftDelete, TenantId, Timestamps, Version};
 use saas_idempotency::{Idempotency, Reply};
-use saas_pagination::Page;
 use saas_tenancy::Error;
 use serde::Serialize;
 use serde_json::Value;
@@ -11,7 +10,6 @@ use sqlx::FromRow;
 use crate::failpoint::point;
 use crate::input::{self, Members};
 use crate::invoices::{Invoice, Status};
-use crate::lists::CUSTOMERS;
 use crate::{App, Db};
 
 /// Whom a tenant sends invoices to.
@@ -76,18 +74,6 @@ pub async fn create<D: Db>(
             .header("etag", etag(customer.version)))
     })
     .await
-}
-
-/// `GET /customers`.
-pub async fn list<D: Db>(
-    app: &App<D>,
-    tenant: TenantId,
-    query: &str,
-) -> Result<Page<Customer>, Problem> {
-    let read = app.db.read(tenant);
-    let plan = CUSTOMERS.request(query, &app.cursors, tenant)?.plan(read.select::<Customer>());
-    let rows = read.fetch_all(&plan).await?;
-    Ok(plan.page(rows)?)
 }
 
 /// `GET /customers/{id}`.

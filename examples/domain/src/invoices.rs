@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use iso_currency::Currency;
 use saas_core::{Entity, Id, Kind, Problem, SoftDelete, TenantId, Timestamps, Version};
 use saas_idempotency::{Idempotency, Reply};
-use saas_pagination::{Page, Scalar};
+use saas_pagination::Scalar;
 use saas_tenancy::{Direction, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,7 +15,6 @@ use sqlx::FromRow;
 use crate::customers::{Customer, etag};
 use crate::failpoint::point;
 use crate::input::{self, Members};
-use crate::lists::INVOICES;
 use crate::{App, Db};
 
 /// What a tenant asks a customer to pay.
@@ -133,18 +132,6 @@ pub async fn create<D: Db>(
         Ok(whole.reply(201)?.header("location", location))
     })
     .await
-}
-
-/// `GET /invoices`.
-pub async fn list<D: Db>(
-    app: &App<D>,
-    tenant: TenantId,
-    query: &str,
-) -> Result<Page<Invoice>, Problem> {
-    let read = app.db.read(tenant);
-    let plan = INVOICES.request(query, &app.cursors, tenant)?.plan(read.select::<Invoice>());
-    let rows = read.fetch_all(&plan).await?;
-    Ok(plan.page(rows)?)
 }
 
 /// `GET /invoices/{id}`.

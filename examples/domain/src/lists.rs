@@ -2,11 +2,27 @@
 
 use std::sync::LazyLock;
 
-use saas_pagination::List;
+use saas_core::sql::Reads;
+use saas_core::{Problem, TenantId, TenantOwned};
 use saas_pagination::Operator::{Eq, Gte, Is, Lt};
+use saas_pagination::{List, Page};
 
 use crate::customers::{Customer, email_key};
 use crate::invoices::Invoice;
+use crate::{App, Db};
+
+/// One page of a tenant's list: one statement, behind the wall.
+pub async fn page<D: Db + Reads<E>, E: TenantOwned>(
+    app: &App<D>,
+    tenant: TenantId,
+    list: &List<E>,
+    query: &str,
+) -> Result<Page<E>, Problem> {
+    let read = app.db.read(tenant);
+    let plan = list.request(query, &app.cursors, tenant)?.plan(read.select::<E>());
+    let rows = read.fetch_all(&plan).await?;
+    Ok(plan.page(rows)?)
+}
 
 /// `GET /customers`.
 pub static CUSTOMERS: LazyLock<List<Customer>> = LazyLock::new(|| {

@@ -2,15 +2,12 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use saas_core::schema::quoted;
-use saas_core::sql::{Backend, Condition, Fragment, Reads, Statements};
+use saas_core::sql::{Backend, Condition, Fragment, Statements};
 use saas_core::{Column, Deleted, Entity, Id, SoftDeletes, TenantId};
 use sqlx::QueryBuilder;
 
 use super::parts;
-use crate::{Error, Reachable, Read, Result, Scope, TenantBackend, Tx};
-
-/// Where a list has no limit of its own, more rows than this are an error, never a silent cut.
-const DEFAULT_LIMIT: u32 = 1000;
+use crate::{Reachable, Scope, TenantBackend, Tx};
 
 /// Executed in a transaction that is given when it runs.
 #[derive(Debug, Clone, Copy)]
@@ -28,16 +25,16 @@ pub enum Direction {
 /// A select on one tenant's (or on global) rows of `E`: an owned value that borrows nothing.
 ///
 /// It is a [`Fragment`], so whoever pages, counts or joins can take it as a base. `X` says where it
-/// runs: [`InTx`] in a transaction, [`Read`] on its own.
+/// runs: [`InTx`] in a transaction, [`Read`](crate::Read) on its own.
 pub struct Select<DB: TenantBackend, E, X = InTx> {
-    tenant: Option<TenantId>,
+    pub(super) tenant: Option<TenantId>,
     deleted: Deleted,
     filters: Vec<Box<dyn Fragment<DB>>>,
     order: Vec<(&'static str, Direction)>,
-    limit: Option<u32>,
-    lock: bool,
-    statements: Statements,
-    executor: X,
+    pub(super) limit: Option<u32>,
+    pub(super) lock: bool,
+    pub(super) statements: Statements,
+    pub(super) executor: X,
     of: PhantomData<fn() -> E>,
 }
 
@@ -117,14 +114,14 @@ impl<DB: TenantBackend, E: Entity, X> Select<DB, E, X> {
         self
     }
 
-    fn push_from(&self, query: &mut QueryBuilder<DB>) {
+    pub(super) fn push_from(&self, query: &mut QueryBuilder<DB>) {
         query.push(" from ").push(quoted(E::TABLE));
         parts::push_scope::<DB, E>(query, self.tenant, self.deleted);
         parts::push_filters(query, &self.filters);
     }
 
     /// Without a limit one row more than allowed is asked for, to tell a full list from a cut one.
-    fn push_limited(&self, query: &mut QueryBuilder<DB>, default: u32) {
+    pub(super) fn push_limited(&self, query: &mut QueryBuilder<DB>, default: u32) {
         self.push_columns(query);
         query.push(" limit ").push(self.limit.unwrap_or(default));
         if self.lock {
@@ -144,13 +141,6 @@ impl<DB: TenantBackend, E: Entity, X> Select<DB, E, X> {
             query.push(if *direction == Direction::Asc { "" } else { " desc" });
         }
     }
-
-    fn whole(&self, rows: Vec<E>) -> Result<Vec<E>> {
-        if self.limit.is_none() && rows.len() > DEFAULT_LIMIT as usize {
-            return Err(Error::TooManyRows { table: E::TABLE, limit: DEFAULT_LIMIT });
-        }
-        Ok(rows)
-    }
 }
 
 /// The select as others take it: with its own limit or none.
@@ -164,145 +154,6 @@ impl<DB: TenantBackend, E: Entity, X: Send + Sync> Fragment<DB> for Select<DB, E
 
     fn statements(&self) -> Statements {
         self.statements
-    }
-}
-
-impl<DB: TenantBackend, E: Entity> Select<DB, E, InTx> {
-    /// Locks the rows until the transaction ends.
-    #[must_use]
-    pub fn for_update(mut self) -> Self {
-        self.lock = true;
-        self
-    }
-
-    /// All rows. Without [`limit`](Self::limit), more than 1,000 are [`Error::TooManyRows`].
-    ///
-    /// # Errors
-    /// [`Error::ForeignTenant`] if the transaction is another tenant's than the select; else what
-    /// the database refused.
-    pub async fn all<S: Scope>(self, tx: &mut Tx<DB, S>) -> Result<Vec<E>>
-    where
-        E: Reachable<S>,
-        DB: Reads<E>,
-    {
-        let rows = self.rows(tx, DEFAULT_LIMIT + 1).await?;
-        self.whole(rows)
-    }
-
-    /// The first row, if there is one.
-    ///
-    /// # Errors
-    /// As [`all`](Self::all).
-    pub async fn optional<S: Scope>(self, tx: &mut Tx<DB, S>) -> Result<Option<E>>
-    where
-        E: Reachable<S>,
-        DB: Reads<E>,
-    {
-        Ok(self.rows(tx, 1).await?.into_iter().next())
-    }
-
-    /// The first row.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] if there is none; else as [`all`](Self::all).
-    pub async fn one<S: Scope>(self, tx: &mut Tx<DB, S>) -> Result<E>
-    where
-        E: Reachable<S>,
-        DB: Reads<E>,
-    {
-        self.optional(tx).await?.ok_or(Error::NotFound { table: E::TABLE })
-    }
-
-    /// Whether there is a row.
-    ///
-    /// # Errors
-    /// As [`all`](Self::all).
-    pub async fn exists<S: Scope>(self, tx: &mut Tx<DB, S>) -> Result<bool>
-    where
-        E: Reachable<S>,
-    {
-        self.check(tx)?;
-        let mut query = QueryBuilder::new("select 1");
-        self.push_from(&mut query);
-        query.push(" limit 1");
-        let row = DB::fetch_optional(tx.connection(), query, self.statements).await?;
-        Ok(row.is_some())
-    }
-
-    async fn rows<S: Scope>(&self, tx: &mut Tx<DB, S>, default: u32) -> Result<Vec<E>>
-    where
-        DB: Reads<E>,
-    {
-        self.check(tx)?;
-        let mut query = QueryBuilder::new("");
-        self.push_limited(&mut query, default);
-        let rows = DB::fetch_all(tx.connection(), query, self.statements).await?;
-        read::<DB, E>(&rows)
-    }
-
-    /// A select made in one tenant's transaction is not run in another's.
-    fn check<S: Scope>(&self, tx: &Tx<DB, S>) -> Result<()> {
-        if self.tenant == tx.scope().tenant() {
-            Ok(())
-        } else {
-            Err(Error::ForeignTenant { table: E::TABLE })
-        }
-    }
-}
-
-impl<DB: TenantBackend, E: Entity, S: Scope> Select<DB, E, Read<DB, S>> {
-    /// All rows. Without [`limit`](Self::limit), more than 1,000 are [`Error::TooManyRows`].
-    ///
-    /// # Errors
-    /// What the database refused.
-    pub async fn all(self) -> Result<Vec<E>>
-    where
-        DB: Reads<E>,
-    {
-        let rows = self.rows(DEFAULT_LIMIT + 1).await?;
-        self.whole(rows)
-    }
-
-    /// The first row, if there is one.
-    ///
-    /// # Errors
-    /// What the database refused.
-    pub async fn optional(self) -> Result<Option<E>>
-    where
-        DB: Reads<E>,
-    {
-        Ok(self.rows(1).await?.into_iter().next())
-    }
-
-    /// The first row.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] if there is none; else what the database refused.
-    pub async fn one(self) -> Result<E>
-    where
-        DB: Reads<E>,
-    {
-        self.optional().await?.ok_or(Error::NotFound { table: E::TABLE })
-    }
-
-    async fn rows(&self, default: u32) -> Result<Vec<E>>
-    where
-        DB: Reads<E>,
-    {
-        read::<DB, E>(&self.executor.fetch_all(&Limited(self, default)).await?)
-    }
-}
-
-fn read<DB: Reads<E>, E>(rows: &[DB::Row]) -> Result<Vec<E>> {
-    rows.iter().map(|row| DB::read(row).map_err(Error::from)).collect()
-}
-
-/// A select with the limit that applies where it has none.
-struct Limited<'s, DB: TenantBackend, E, X>(&'s Select<DB, E, X>, u32);
-
-impl<DB: TenantBackend, E: Entity, X: Send + Sync> Fragment<DB> for Limited<'_, DB, E, X> {
-    fn push_to(&self, query: &mut QueryBuilder<DB>) {
-        self.0.push_limited(query, self.1);
     }
 }
 
