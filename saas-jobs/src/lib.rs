@@ -14,6 +14,8 @@ mod policy;
 mod queue;
 mod settle;
 mod status;
+// Without PostgreSQL, part of what the two databases share is used by neither.
+#[cfg_attr(not(feature = "postgres"), allow(dead_code))]
 mod store;
 mod worker;
 

@@ -38,9 +38,5 @@ const GRANTS: &[&str] = &[
 /// Call it after [`migrate`], as the role that owns the tables.
 #[cfg(feature = "postgres")]
 pub async fn grant(conn: &mut sqlx::PgConnection, role: &str) -> Result<(), Error> {
-    // Two processes that grant at once would update the same catalog row, which PostgreSQL refuses.
-    let begin = "begin; select pg_advisory_xact_lock(hashtextextended('saas.migrations', 0))";
-    let mut tx = sqlx::Connection::begin_with(conn, begin).await?;
-    saas_core::sql::grant(&mut tx, role, GRANTS).await?;
-    Ok(tx.commit().await?)
+    Ok(saas_core::sql::grant(conn, role, GRANTS).await?)
 }

@@ -1,15 +1,14 @@
 use std::borrow::Cow;
 
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType};
-use sqlx::{Connection, SqlStr};
+use sqlx::{Connection, QueryBuilder, SqlStr};
 
-use super::Backend;
+use super::{Backend, Statements};
 use crate::schema::Dialect;
 
 /// Processes that start together take turns. The lock ends with the transaction, so a killed process
 /// leaves none behind.
-const POSTGRES_TURN: &str =
-    "begin; select pg_advisory_xact_lock(hashtextextended('saas.migrations', 0))";
+const POSTGRES_TURN: &str = "select pg_advisory_xact_lock(hashtextextended('saas.migrations', 0))";
 
 /// A crate's own tables, and how they came to be.
 ///
@@ -33,12 +32,13 @@ impl Migrations {
     /// to create tables and, on PostgreSQL, the schema `saas`.
     pub async fn run<DB: Backend>(&self, conn: &mut DB::Connection) -> Result<(), MigrateError> {
         let (begin, table) = match DB::DIALECT {
-            Dialect::Postgres => (POSTGRES_TURN, format!("saas.{}_migrations", self.name)),
+            Dialect::Postgres => ("begin", format!("saas.{}_migrations", self.name)),
             // Differs: SQLite's write lock serialises, and there are no schemas.
             Dialect::Sqlite => ("begin immediate", format!("saas_{}_migrations", self.name)),
         };
         let mut tx = conn.begin_with(SqlStr::from_static(begin)).await?;
         if DB::DIALECT == Dialect::Postgres {
+            DB::execute(&mut tx, QueryBuilder::new(POSTGRES_TURN), Statements::Unnamed).await?;
             tx.create_schema_if_not_exists("saas").await?;
         }
         tx.ensure_migrations_table(&table).await?;
@@ -73,10 +73,11 @@ pub async fn grant(
 ) -> Result<(), sqlx::Error> {
     let role = crate::schema::quoted(role).to_string();
     // Two processes that grant at once would trip over each other in the catalog.
-    let mut tx = conn.begin_with(SqlStr::from_static(POSTGRES_TURN)).await?;
+    let mut tx = conn.begin().await?;
+    sqlx::query(POSTGRES_TURN).execute(&mut *tx).await?;
     for statement in statements {
-        let query = sqlx::QueryBuilder::new(statement.replace(":role", &role));
-        sqlx::Postgres::execute(&mut tx, query, super::Statements::Unnamed).await?;
+        let query = QueryBuilder::new(statement.replace(":role", &role));
+        sqlx::Postgres::execute(&mut tx, query, Statements::Unnamed).await?;
     }
     tx.commit().await
 }

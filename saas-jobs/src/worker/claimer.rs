@@ -16,8 +16,9 @@ use super::{Shared, random, until};
 use crate::Backend;
 use crate::store::{ClaimRequest, PRIORITIES, Session};
 
-/// A claim slower than this may follow a plan that was made when the table was empty.
-const SLOW: Duration = Duration::from_millis(250);
+/// A claim slower than this may follow a plan that was made when the table was empty, and that reads
+/// all of it: it is planned anew, but not more often than `pace::RESCAN`.
+const SLOW: Duration = Duration::from_millis(25);
 
 /// How long a connection is kept between two fetches of a busy worker.
 const KEEP: Duration = Duration::from_millis(100);
@@ -83,11 +84,13 @@ pub(super) struct Source {
     queue: String,
     marks: [Uuid; PRIORITIES],
     scanned: Instant,
+    planned: Instant,
 }
 
 impl Source {
     pub(super) fn new(queue: &str) -> Self {
-        Self { queue: queue.to_owned(), marks: Default::default(), scanned: Instant::now() }
+        let now = Instant::now();
+        Self { queue: queue.to_owned(), marks: Default::default(), scanned: now, planned: now }
     }
 }
 
@@ -145,11 +148,12 @@ pub(super) async fn claim<DB: Backend, C: Send + Sync + 'static>(
         marks: source.marks,
     };
     let how = shared.queue.statements;
-    let begun = Instant::now();
     let claimed = async {
         let mut session = Session::short_on(kept, &shared.pool, how).await?;
+        let begun = Instant::now();
         let jobs = DB::claim(session.connection(), &request, how).await?;
-        if begun.elapsed() > SLOW {
+        if begun.elapsed() > SLOW && source.planned.elapsed() > pace::RESCAN {
+            source.planned = Instant::now();
             // If that fails, so does the next use of the connection.
             let _ = session.connection().clear_cached_statements().await;
         }
