@@ -313,3 +313,6 @@ fn option_of(ty: &Type) -> Option<&Type> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
