@@ -14,7 +14,6 @@ use chrono::{DateTime, Utc};
 use futures_core::future::BoxFuture;
 use saas_core::sql::Statements;
 use sqlx::Database;
-use sqlx::database::HasStatementCache;
 use uuid::Uuid;
 
 use crate::{JobStatus, QueueStats};
@@ -170,9 +169,11 @@ pub struct Epoch {
 }
 
 /// What the queue asks of its database. The functions decide nothing and read no clock.
-pub trait Store: saas_core::sql::Backend + HasStatementCache {
+pub trait Store: saas_core::sql::Backend {
     /// What opens a transaction that will write.
     const BEGIN: &'static str;
+    /// The same where the planner is kept to the index, for a claim that it got wrong.
+    const BEGIN_STEERED: &'static str;
     /// Whether each of `claim`, `close`, `place` and `promote` is one statement, which needs no
     /// transaction.
     const ONE_STATEMENT: bool;

@@ -42,10 +42,19 @@ impl<DB: Backend> Session<DB> {
 
     /// For statements that belong together.
     pub(crate) async fn atomic(pool: &Pool<DB>) -> Result<Self, sqlx::Error> {
+        Self::begin(pool, DB::BEGIN).await
+    }
+
+    /// For a claim whose plan was slow. Its statement must be unnamed, or the old plan is used.
+    pub(crate) async fn steered(pool: &Pool<DB>) -> Result<Self, sqlx::Error> {
+        Self::begin(pool, DB::BEGIN_STEERED).await
+    }
+
+    async fn begin(pool: &Pool<DB>, begin: &'static str) -> Result<Self, sqlx::Error> {
         // In a task of its own: sqlx's `begin` must not be dropped in flight, or the next borrower
         // of the connection sits in a transaction that nobody owns.
         let pool = pool.clone();
-        let opening = tokio::spawn(async move { pool.begin_with(DB::BEGIN).await });
+        let opening = tokio::spawn(async move { pool.begin_with(begin).await });
         let opened = opening.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
         Ok(Self::Within(opened?))
     }

@@ -162,6 +162,8 @@ const WAITING: &str = "
 impl Store for Sqlite {
     // Differs: a transaction that reads before it writes must have the write lock from the start.
     const BEGIN: &'static str = "begin immediate";
+    // Differs: without statistics its planner takes the index.
+    const BEGIN_STEERED: &'static str = "begin immediate";
     const ONE_STATEMENT: bool = false;
 
     fn enqueue<'c>(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use sqlx::Connection;
+use saas_core::sql::Statements;
 use sqlx::pool::PoolConnection;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -16,9 +16,11 @@ use super::{Shared, random, until};
 use crate::Backend;
 use crate::store::{ClaimRequest, PRIORITIES, Session};
 
-/// A claim slower than this may follow a plan that was made when the table was empty, and that reads
-/// all of it: it is planned anew, but not more often than `pace::RESCAN`.
+/// A claim slower than this may follow a plan that was made for an empty table and reads all of it.
 const SLOW: Duration = Duration::from_millis(25);
+
+/// How long claims are then kept to the index; it costs them two round trips.
+const STEER: Duration = Duration::from_secs(60);
 
 /// How long a connection is kept between two fetches of a busy worker.
 const KEEP: Duration = Duration::from_millis(100);
@@ -84,13 +86,13 @@ pub(super) struct Source {
     queue: String,
     marks: [Uuid; PRIORITIES],
     scanned: Instant,
-    planned: Instant,
+    slow: Option<Instant>,
 }
 
 impl Source {
     pub(super) fn new(queue: &str) -> Self {
         let now = Instant::now();
-        Self { queue: queue.to_owned(), marks: Default::default(), scanned: now, planned: now }
+        Self { queue: queue.to_owned(), marks: Default::default(), scanned: now, slow: None }
     }
 }
 
@@ -148,14 +150,19 @@ pub(super) async fn claim<DB: Backend, C: Send + Sync + 'static>(
         marks: source.marks,
     };
     let how = shared.queue.statements;
+    let steered = source.slow.is_some_and(|slow| slow.elapsed() < STEER);
     let claimed = async {
+        if steered {
+            let mut session = Session::steered(&shared.pool).await?;
+            let jobs = DB::claim(session.connection(), &request, Statements::Unnamed).await?;
+            session.commit().await?;
+            return Ok(jobs);
+        }
         let mut session = Session::short_on(kept, &shared.pool, how).await?;
         let begun = Instant::now();
         let jobs = DB::claim(session.connection(), &request, how).await?;
-        if begun.elapsed() > SLOW && source.planned.elapsed() > pace::RESCAN {
-            source.planned = Instant::now();
-            // If that fails, so does the next use of the connection.
-            let _ = session.connection().clear_cached_statements().await;
+        if begun.elapsed() > SLOW {
+            source.slow = Some(Instant::now());
         }
         session.commit_and_keep(kept, &shared.pool).await?;
         Ok(jobs)
