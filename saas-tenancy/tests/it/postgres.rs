@@ -110,8 +110,8 @@ async fn a_fragment_with_a_cte_sees_the_tenants_rows() {
     let fixture = fixture::postgres().await;
     let tenant = filled(&fixture.db, 7).await;
     let rows = saas_core::sql::Raw(
-        "with some as materialized (select * from customers order by id limit 5) \
-         select * from some union all (select * from customers order by id desc limit 2)",
+        "with head as materialized (select * from customers order by id limit 5) \
+         select * from head union all (select * from customers order by id desc limit 2)",
     );
     for _ in 0..10 {
         // Ten times, so that the connection has come to a generic plan.
