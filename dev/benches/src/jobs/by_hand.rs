@@ -8,7 +8,7 @@ use crate::Result;
 const ENQUEUE: &str = "
     with body as (
         insert into saas.jobs (id, version, priority, max_attempts, kind, queue, args)
-        select u.id, 1, 2, 20, 'send_invoice', 'default', u.args::json
+        select u.id, 1, 2, 20, 'nothing', 'default', u.args::json
         from unnest($1::uuid[], $2::text[]) u(id, args)
         returning id
     )
@@ -17,7 +17,7 @@ const ENQUEUE: &str = "
 pub(super) async fn enqueue(pool: &PgPool, chunks: usize, jobs: usize) -> Result<()> {
     for _ in 0..chunks {
         let ids: Vec<_> = (0..jobs).map(|_| Uuid::now_v7()).collect();
-        let args: Vec<_> = ids.iter().map(|id| format!(r#"{{"invoice":"{id}"}}"#)).collect();
+        let args: Vec<_> = (0..jobs).map(|n| format!(r#"{{"n":{n}}}"#)).collect();
         sqlx::query(ENQUEUE).bind(ids).bind(args).execute(pool).await?;
     }
     Ok(())
