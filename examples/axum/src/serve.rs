@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use invoicing_domain::send::SendInvoice;
 use invoicing_domain::{App, Db};
+use saas_core::Clock;
+use saas_idempotency::{SqlStore, Store};
 use saas_jobs::Worker;
 use sqlx::Pool;
 use tokio::net::TcpListener;
@@ -15,6 +17,8 @@ use crate::{Command, routes};
 
 /// After a signal, requests and jobs have this long to finish.
 const GRACE: Duration = Duration::from_secs(25);
+
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
 /// Runs until a signal, then drains.
 pub async fn serve<D: Db>(
@@ -31,7 +35,9 @@ pub async fn serve<D: Db>(
         }
         let worker =
             Worker::new(pool.clone(), app.queue.clone(), app.clone()).register::<SendInvoice>();
-        worker.concurrency(8).grace(GRACE).run_until(stop.cancelled()).await.map_err(Error::from)
+        let worker = worker.concurrency(8).grace(GRACE).run_until(stop.cancelled());
+        let sweeper = sweep(SqlStore::new(pool.clone()), &*app.clock, stop.clone());
+        tokio::join!(worker, sweeper).0.map_err(Error::from)
     };
     let api = async {
         if command == Command::Work {
@@ -78,6 +84,22 @@ pub async fn serve<D: Db>(
     };
     pool.close().await;
     result
+}
+
+/// Removes idempotency records that have expired, so that the table stays as large as a day's keys.
+async fn sweep(store: impl Store, clock: &dyn Clock, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(SWEEP_EVERY)).await.is_some() {
+        loop {
+            match store.sweep(clock.now(), 1000).await {
+                Ok(1000) => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "expired idempotency records were not removed");
+                    break;
+                }
+            }
+        }
+    }
 }
 
 async fn until_told() {
