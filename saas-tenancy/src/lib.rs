@@ -4,6 +4,7 @@
 mod backend;
 mod db;
 mod error;
+mod finding;
 mod guard;
 mod migrations;
 mod options;
@@ -12,17 +13,19 @@ mod registry;
 mod scope;
 mod statement;
 mod tx;
-mod verify;
 pub mod wall;
 
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "postgres")]
+mod verify;
 
 pub use backend::TenantBackend;
 pub use db::TenantDb;
 pub use error::{Error, ErrorKind, Result};
+pub use finding::Finding;
 #[cfg(feature = "postgres")]
 pub use migrations::grant;
 pub use migrations::migrate;
@@ -34,4 +37,3 @@ pub use statement::{
     Deleting, Deletion, Direction, InTx, Restored, Restoring, Select, Update, Updated,
 };
 pub use tx::{GlobalTx, TenantTx, Tx};
-pub use verify::Finding;

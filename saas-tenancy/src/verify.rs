@@ -1,21 +1,7 @@
-use std::fmt;
+//! Judges what PostgreSQL's catalog says: pure, so that each refusal can be tested without a broken
+//! database.
 
-/// Something in the database that would let a tenant reach another's rows, and how to mend it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// What it is about: a role or a table.
-    pub object: String,
-    /// What is wrong with it.
-    pub problem: &'static str,
-    /// What to do.
-    pub remedy: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.object, self.problem, self.remedy)
-    }
-}
+use crate::Finding;
 
 /// What the catalog says of the connected role.
 #[derive(Debug)]
@@ -43,7 +29,7 @@ pub(crate) struct TableFacts {
     pub(crate) tenant_index: bool,
 }
 
-/// Judges the role; pure, so that each refusal can be tested without a broken database.
+/// Judges the role.
 pub(crate) fn judge_role(role: &RoleFacts) -> Vec<Finding> {
     let create = "connect as a role made by `create role app login nosuperuser nobypassrls`";
     let finding = |problem, remedy: String| Finding {

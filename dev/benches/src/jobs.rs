@@ -20,7 +20,7 @@ use crate::{Result, Size};
 const CHUNK: usize = 1000;
 
 /// How many connections the loop by hand works on: as many as a worker.
-const LOOPS: usize = 2;
+const LOOPS: usize = 1;
 
 /// Its arguments are small, since their size is the application's and counts for both sides.
 #[derive(Debug, Serialize, Deserialize)]
