@@ -78,7 +78,14 @@ pub fn quoted(name: &str) -> impl std::fmt::Display + '_ {
             if index > 0 {
                 f.write_char('.')?;
             }
-            write!(f, "\"{}\"", part.replace('"', "\"\""))?;
+            if part.contains('"') {
+                write!(f, "\"{}\"", part.replace('"', "\"\""))?;
+            } else {
+                // The common case, in every statement: nothing is allocated.
+                f.write_char('"')?;
+                f.write_str(part)?;
+                f.write_char('"')?;
+            }
         }
         Ok(())
     })

@@ -67,6 +67,9 @@ pub enum Error {
         /// The limit that applies where none was set.
         limit: u32,
     },
+    /// One of the transaction's statements failed, so none of it is committed.
+    #[error("a statement of the transaction failed, so it was rolled back")]
+    Aborted,
     /// The database's own wall refused the statement.
     #[error("row-level security refused the statement")]
     WallRefused(#[source] sqlx::Error),

@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use saas_core::sql::Statements;
 use saas_core::{Clock, TenantId};
-use sqlx::Pool;
 use sqlx::pool::PoolConnection;
+use sqlx::{Pool, QueryBuilder};
 use sqlx_core::transaction::TransactionManager;
 
-use crate::{Global, Options, Result, Scope, Tenant, TenantBackend, guard};
+use crate::{Error, Global, Options, Result, Scope, Tenant, TenantBackend, guard};
 
 /// A transaction bound to one tenant.
 pub type TenantTx<DB> = Tx<DB, Tenant>;
@@ -23,21 +23,31 @@ pub struct Tx<DB: TenantBackend, S: Scope> {
     statements: Statements,
     clock: Arc<dyn Clock>,
     open: bool,
+    /// Whether one of its statements failed in the database.
+    failed: bool,
 }
 
 impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
     pub(crate) async fn open(pool: &Pool<DB>, scope: S, options: &Options) -> Result<Self> {
         let conn = guard::open(pool, DB::begin(scope.tenant())).await?;
         let Options { statements, clock } = options.clone();
-        Ok(Self { conn, scope, statements, clock, open: true })
+        Ok(Self { conn, scope, statements, clock, open: true, failed: false })
     }
 
     /// Makes everything done in it durable, all or nothing.
     ///
     /// # Errors
+    /// [`Error::Aborted`] if one of its statements failed in the database, even if the error was
+    /// handled: PostgreSQL has given the transaction up then and would answer the commit with a
+    /// silent rollback; on SQLite half of it would stay. That is known of the statements of this
+    /// type; after an error of SQL by hand on the connection, do not commit.
+    ///
     /// If the answer is lost, so is the knowledge whether it was committed: what must not happen
     /// twice needs an idempotency key.
     pub async fn commit(mut self) -> Result<()> {
+        if self.failed {
+            return Err(Error::Aborted);
+        }
         DB::TransactionManager::commit(&mut self.conn).await?;
         self.open = false;
         Ok(())
@@ -59,6 +69,37 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
     /// Beginning or ending the transaction by hand on it ends the scope as well.
     pub fn connection(&mut self) -> &mut DB::Connection {
         &mut self.conn
+    }
+
+    /// Runs a statement of this transaction and remembers if it failed.
+    pub(crate) async fn execute(
+        &mut self,
+        query: QueryBuilder<DB>,
+        statements: Statements,
+    ) -> Result<u64, sqlx::Error> {
+        let done = DB::execute(&mut self.conn, query, statements).await;
+        self.failed |= done.is_err();
+        done
+    }
+
+    /// The same for a query.
+    pub(crate) async fn fetch_all(
+        &mut self,
+        query: QueryBuilder<DB>,
+    ) -> Result<Vec<DB::Row>, sqlx::Error> {
+        let found = DB::fetch_all(&mut self.conn, query, self.statements).await;
+        self.failed |= found.is_err();
+        found
+    }
+
+    /// The same for at most one row.
+    pub(crate) async fn fetch_optional(
+        &mut self,
+        query: QueryBuilder<DB>,
+    ) -> Result<Option<DB::Row>, sqlx::Error> {
+        let found = DB::fetch_optional(&mut self.conn, query, self.statements).await;
+        self.failed |= found.is_err();
+        found
     }
 
     pub(crate) fn scope(&self) -> S {

@@ -7,7 +7,7 @@ use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::database::Database;
-use crate::measure::{Turns, in_turns, micros};
+use crate::measure::{in_turns, micros};
 use crate::{Result, Size};
 
 #[derive(Debug, FromRow)]
@@ -27,7 +27,7 @@ const SORTS: [(&str, &str, &str); 3] = [
 
 const TENANT: Uuid = Uuid::from_u128(1);
 
-/// Bytes per key; `open` and `seal` together are to take less than this.
+/// What opening and sealing a cursor is to stay under, in microseconds.
 const CODEC_BAR: f64 = 5.0;
 
 pub(crate) async fn run(size: Size) -> Result<()> {
@@ -127,8 +127,7 @@ async fn codec(size: Size) -> Result<()> {
         })
         .await
     };
-    let turns: Turns =
-        in_turns(size.pick(101, 31), there_and_back, async |_| Ok(CODEC_BAR)).await?;
+    let turns = in_turns(size.pick(101, 31), there_and_back, async |_| Ok(CODEC_BAR)).await?;
     turns.report("pagination/codec_us", "seal_and_open", "us")
 }
 

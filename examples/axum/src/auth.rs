@@ -1,8 +1,9 @@
 //! Who asks: an API key decides the tenant, and whatever else names one must agree.
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::body::Body;
+use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, Request, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use invoicing_domain::failpoint::point;
@@ -25,14 +26,14 @@ impl<S: Sync> FromRequestParts<S> for Current {
 /// Lets a request pass whose key stands for a tenant, and says so to what comes after.
 pub async fn tenant<D: Db>(
     State(app): State<App<D>>,
-    mut request: Request,
+    mut request: Request<Body>,
     next: Next,
 ) -> Result<Response, Problem> {
     point("request.received");
     let secret = bearer(request.headers()).ok_or_else(unauthorized)?;
     let tenant = tenants::of_key(&app, secret).await?.ok_or_else(unauthorized)?;
-    let named = named_tenants(request.headers(), app.base_domain.as_deref());
-    if named.into_iter().flatten().any(|slug| slug != tenant.slug) {
+    let named = named_tenants(&request, app.base_domain.as_deref());
+    if named.iter().any(|slug| *slug != tenant.slug) {
         return Err(Problem::new(403).detail("the key belongs to another tenant"));
     }
     point("auth.done");
@@ -44,7 +45,7 @@ pub async fn tenant<D: Db>(
 /// Lets a request pass that has the operator's token.
 pub async fn operator<D: Db>(
     State(app): State<App<D>>,
-    request: Request,
+    request: Request<Body>,
     next: Next,
 ) -> Result<Response, Problem> {
     let token = bearer(request.headers()).filter(|token| keys::matches(token, &app.operator));
@@ -63,16 +64,21 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
-/// The tenants that the header and the host name.
-fn named_tenants(headers: &HeaderMap, base_domain: Option<&str>) -> [Option<String>; 2] {
+/// The tenants that the request names besides its key: by header, and by each host it names, since
+/// two readers of an ambiguous request could believe two of them.
+fn named_tenants<B>(request: &Request<B>, base_domain: Option<&str>) -> Vec<String> {
     // A header that is no text names nobody we know.
-    let header = headers.get("x-tenant").map(|slug| slug.to_str().unwrap_or("\0").to_owned());
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let subdomain = base_domain.zip(host).and_then(|(base, host)| {
-        let host = host.rsplit_once(':').map_or(host, |(host, _)| host).to_ascii_lowercase();
+    let text = |value: &HeaderValue| value.to_str().unwrap_or("\0").to_owned();
+    let mut named: Vec<_> = request.headers().get_all("x-tenant").iter().map(text).collect();
+    let Some(base) = base_domain else { return named };
+    let target = request.uri().host().map(str::to_owned);
+    let hosts = request.headers().get_all(header::HOST).iter().map(text).chain(target);
+    named.extend(hosts.filter_map(|host| {
+        let host = host.rsplit_once(':').map_or(&*host, |(host, _)| host).to_ascii_lowercase();
+        let host = host.strip_suffix('.').unwrap_or(&host);
         host.strip_suffix(base)?.strip_suffix('.').map(str::to_owned)
-    });
-    [header, subdomain]
+    }));
+    named
 }
 
 #[cfg(test)]
@@ -93,9 +99,25 @@ mod tests {
 
     #[test]
     fn a_subdomain_names_a_tenant_and_the_bare_domain_does_not() {
-        let named = |host| named_tenants(&headers("host", host), Some("example.com"))[1].clone();
-        assert_eq!(named("Acme.example.com:3000").as_deref(), Some("acme"));
-        assert_eq!(named("example.com"), None);
-        assert_eq!(named("acmeexample.com"), None);
+        let named = |host| {
+            let request = Request::builder().uri("/x").header("host", host).body(()).unwrap();
+            named_tenants(&request, Some("example.com"))
+        };
+        assert_eq!(named("Acme.example.com:3000"), ["acme"]);
+        assert_eq!(named("acme.example.com."), ["acme"]);
+        assert_eq!(named("example.com"), [""; 0]);
+        assert_eq!(named("acmeexample.com"), [""; 0]);
+    }
+
+    #[test]
+    fn every_tenant_that_a_request_names_counts() {
+        let request = Request::builder()
+            .uri("http://b.example.com/x")
+            .header("host", "a.example.com")
+            .header("x-tenant", "c")
+            .header("x-tenant", "d")
+            .body(())
+            .unwrap();
+        assert_eq!(named_tenants(&request, Some("example.com")), ["c", "d", "a", "b"]);
     }
 }

@@ -1,10 +1,13 @@
 //! What a request holds, taken out with the contract's answers to what is wrong with it.
 
+use std::error::Error as _;
+
 use axum::RequestExt;
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header;
 use axum::http::request::Parts;
+use http_body_util::LengthLimitError;
 use invoicing_domain::json;
 use saas_core::{Id, Problem};
 use serde_json::Value;
@@ -32,9 +35,10 @@ impl<S: Send + Sync> FromRequest<S> for Body {
         }
         let body = request.with_limited_body().into_body();
         let bytes = to_bytes(body, CAP).await.map_err(|error| {
-            // Over the cap; or the client went away, and then nobody reads the answer.
-            tracing::debug!(%error, "a body was not read to its end");
-            too_large()
+            match error.source().is_some_and(|source| source.is::<LengthLimitError>()) {
+                true => too_large(),
+                false => Problem::new(400).detail("the body broke off"),
+            }
         })?;
         let malformed = |error| Problem::new(400).detail(format!("the body is no JSON: {error}"));
         json::read(&bytes).map(Self).map_err(malformed)

@@ -37,7 +37,12 @@ pub async fn serve<D: Db>(
             Worker::new(pool.clone(), app.queue.clone(), app.clone()).register::<SendInvoice>();
         let worker = worker.concurrency(8).grace(GRACE).run_until(stop.cancelled());
         let sweeper = sweep(SqlStore::new(pool.clone()), &*app.clock, stop.clone());
-        tokio::join!(worker, sweeper).0.map_err(Error::from)
+        tokio::pin!(worker);
+        tokio::select! {
+            result = &mut worker => result,
+            () = sweeper => worker.await,
+        }
+        .map_err(Error::from)
     };
     let api = async {
         if command == Command::Work {
@@ -82,7 +87,8 @@ pub async fn serve<D: Db>(
         result = both => result,
         () = signal => Err("requests or jobs did not finish in time".into()),
     };
-    pool.close().await;
+    // A statement that hangs in the database must not keep the process.
+    let _ = tokio::time::timeout(Duration::from_secs(5), pool.close()).await;
     result
 }
 

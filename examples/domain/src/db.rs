@@ -36,7 +36,13 @@ impl Db for sqlx::Sqlite {}
 
 /// Connections to a server. A request waits at most this long for one, then it is told 503.
 pub fn postgres(options: PgConnectOptions) -> PgPool {
-    let options = options.application_name("invoicing");
+    // One locked row must not hold every connection, and with them every tenant.
+    let limits = [
+        ("lock_timeout", "3s"),
+        ("statement_timeout", "15s"),
+        ("idle_in_transaction_session_timeout", "30s"),
+    ];
+    let options = options.application_name("invoicing").options(limits);
     PgPoolOptions::new()
         .max_connections(20)
         .acquire_timeout(Duration::from_secs(5))

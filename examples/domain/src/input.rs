@@ -1,6 +1,7 @@
 //! Reads a JSON body member by member and collects what is wrong with each, so that the client hears
 //! of every mistake at once.
 
+use chrono::{Datelike, NaiveDate};
 use saas_core::{FieldError, Problem};
 use serde_json::{Map, Value};
 
@@ -76,6 +77,9 @@ impl Members {
         })?;
         let mut found = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
+            if self.errors.len() >= MOST_ERRORS {
+                break;
+            }
             let Value::Object(members) = item else {
                 self.refuse(&format!("{name}[{index}]"), "must be an object");
                 continue;
@@ -114,18 +118,22 @@ impl Members {
     }
 }
 
+/// As many mistakes as a client can mend at once.
+const MOST_ERRORS: usize = 20;
+
 /// A 422 on its way to name the fields.
 pub fn invalid() -> Problem {
     Problem::new(422).with_type("urn:problem-type:validation").with_title("Invalid Request")
 }
 
-/// Text of 1 to `max` characters after trimming, without NUL, which PostgreSQL cannot hold.
+/// Text of 1 to `max` characters after trimming, in one line: control characters, of which
+/// PostgreSQL cannot even hold NUL, have no place in a name or in the header of a mail.
 pub fn text(max: usize) -> impl Fn(Value) -> Result<String, String> {
     move |value| {
         let Value::String(text) = value else { return Err("must be a text".to_owned()) };
         let text = text.trim();
-        if text.contains('\0') {
-            return Err("must not hold a NUL character".to_owned());
+        if text.contains(char::is_control) {
+            return Err("must not hold control characters, such as NUL or a line break".to_owned());
         }
         match text.chars().count() {
             0 => Err("must not be empty".to_owned()),
@@ -135,11 +143,32 @@ pub fn text(max: usize) -> impl Fn(Value) -> Result<String, String> {
     }
 }
 
-/// An email address that a mail can be sent to.
+/// An email address that a mail can be sent to: a plain local part, and a domain that is a name.
+/// Quoted local parts and address literals are legal and unused, and few programs read them alike.
 pub fn email(value: Value) -> Result<String, String> {
     let email = text(254)(value)?;
-    email.parse::<lettre::Address>().map_err(|_| "must be an email address".to_owned())?;
+    let plain = |part: &str| {
+        part.chars()
+            .all(|letter| letter.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(letter))
+    };
+    let parts = email.rsplit_once('@').is_some_and(|(local, domain)| {
+        plain(local)
+            && !local.starts_with("=?")
+            && domain.chars().all(|letter| letter.is_alphanumeric() || "-.".contains(letter))
+    });
+    if !parts || email.parse::<lettre::Address>().is_err() {
+        return Err("must be an email address, as in jane@example.com".to_owned());
+    }
     Ok(email)
+}
+
+/// A date of the years 1 to 9999 in the one form that both databases sort as text and as date.
+pub fn date(value: Value) -> Result<NaiveDate, String> {
+    let text = value.as_str().unwrap_or_default();
+    let date = text.parse::<NaiveDate>().ok().filter(|date| {
+        (1..=9999).contains(&date.year()) && date.format("%Y-%m-%d").to_string() == text
+    });
+    date.ok_or_else(|| "must be a date, as in 2026-12-31".to_owned())
 }
 
 /// A whole number of at least `min`.
@@ -176,6 +205,48 @@ mod tests {
             fields,
             ["name", "email", "lines[0].quantity", "lines[0].odd", "lines[1]", "extra"]
         );
+    }
+
+    #[test]
+    fn emails_are_such_as_every_program_reads_alike() {
+        for good in ["jane@example.com", "o'neil+tag@sub.example.co", "jürgen@exämple.com"] {
+            assert!(email(json!(good)).is_ok(), "{good}");
+        }
+        let bad = [
+            "",
+            "nope",
+            "@example.com",
+            "a@",
+            "a b@e.com",
+            "\"a b\"@e.com",
+            "a@[127.0.0.1]",
+            "=?utf-8?q?x?=@e.com",
+            "a@e.com\u{200b}",
+            "a\r\nBcc: b@e.com",
+            "a,b@e.com",
+            "a@b@e.com",
+        ];
+        for bad in bad {
+            assert!(email(json!(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn dates_have_one_form() {
+        assert!(date(json!("2026-12-31")).is_ok() && date(json!("0001-01-01")).is_ok());
+        for bad in
+            ["-0001-01-01", "+10000-01-01", " 2026-01-01", "2026-1-1", "2026-02-30", "0000-01-01"]
+        {
+            assert!(date(json!(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_body_full_of_mistakes_gets_a_short_answer() {
+        let body = json!({"lines": vec![json!({}); 10_000]});
+        let mut members = Members::of(body).unwrap();
+        members.objects("lines", |line| line.required("quantity", whole(1)));
+        assert_eq!(members.finish().unwrap_err().errors().len(), MOST_ERRORS);
     }
 
     #[test]

@@ -163,7 +163,7 @@ fn read(body: Value, tenant: TenantId, timestamps: Timestamps) -> Result<Whole, 
     let mut members = Members::of(body)?;
     let customer_id = members.required("customer_id", input::parsed("the id of a customer"));
     let currency = members.required("currency", currency);
-    let due_on = members.optional("due_on", input::parsed("a date, as in 2026-12-31"));
+    let due_on = members.optional("due_on", input::date);
     let lines = members.objects("lines", |line| {
         Some((
             line.required("description", input::text(1000)),

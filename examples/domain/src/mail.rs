@@ -9,6 +9,7 @@ use lettre::message::{Mailbox, MessageBuilder};
 use lettre::transport::smtp::AsyncSmtpTransport;
 use lettre::{AsyncTransport, Message, Tokio1Executor};
 use saas_jobs::{BoxError, JobId};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::customers::Customer;
 use crate::failpoint::point;
@@ -84,10 +85,13 @@ async fn write(folder: &Path, job: JobId, mail: &[u8]) -> io::Result<()> {
     tokio::fs::create_dir_all(folder).await?;
     let path: PathBuf = folder.join(format!("{job}.eml"));
     let beside = folder.join(format!(".{job}.tmp"));
-    let file = tokio::fs::File::create(&beside).await?;
-    tokio::io::AsyncWriteExt::write_all(&mut { file }, mail).await?;
+    let mut file = tokio::fs::File::create(&beside).await?;
+    file.write_all(mail).await?;
+    // Only now has all of it reached the disk; an error here is an attempt that failed.
+    file.sync_all().await?;
     point("mail.written");
     tokio::fs::rename(&beside, &path).await?;
+    tokio::fs::File::open(folder).await?.sync_all().await?;
     point("mail.renamed");
     Ok(())
 }

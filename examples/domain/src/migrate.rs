@@ -16,7 +16,10 @@ pub async fn sqlite(pool: &SqlitePool) -> Result<(), Error> {
     saas_tenancy::migrate::<sqlx::Sqlite>(&mut conn).await?;
     saas_idempotency::migrate::<sqlx::Sqlite>(&mut conn).await?;
     saas_jobs::migrate::<sqlx::Sqlite>(&mut conn).await?;
-    Ok(SQLITE.run(&mut *conn).await?)
+    // Processes that start together take turns at the write lock.
+    let mut tx = conn.begin_with("begin immediate").await?;
+    SQLITE.run(&mut *tx).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Migrates a PostgreSQL database as the role of `admin`, and makes the role of `app` if missing.
@@ -60,9 +63,18 @@ async fn create_role(
         let create = "select format('create role %I login nosuperuser nobypassrls password %L', $1::text, $2::text)";
         let create: String =
             sqlx::query_scalar(create).bind(role).bind(password).fetch_one(&mut *tx).await?;
-        sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut *tx).await?;
+        match sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut *tx).await {
+            // Roles are the cluster's: one that migrates another database was faster.
+            Err(error) if is_taken(&error) => return Ok(()),
+            done => done?,
+        };
     }
     tx.commit().await
+}
+
+fn is_taken(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code == "42710" || code == "23505")
 }
 
 fn decoded(part: &str) -> String {

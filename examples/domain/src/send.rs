@@ -2,9 +2,10 @@
 //! keeps the idempotency record and enqueues the job in one commit; the job mails, then sets the
 //! status and completes in another.
 
+use chrono::{DateTime, Utc};
 use saas_core::{Id, Problem, TenantId};
 use saas_idempotency::{Idempotency, Reply};
-use saas_jobs::{Job, JobContext, JobId, JobResult, JobStatus, Options, Outcome, Run};
+use saas_jobs::{Job, JobContext, JobId, JobResult, JobState, Options, Outcome, Run};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -51,21 +52,48 @@ pub async fn request<D: Db>(
     Ok(reply)
 }
 
+/// A job as its tenant sees it. What a failed attempt said is for the operator: it can hold the
+/// database's own words.
+#[derive(Debug, Serialize)]
+pub struct JobView {
+    pub id: JobId,
+    pub kind: String,
+    pub state: JobState,
+    pub attempt: u16,
+    pub max_attempts: u16,
+    pub created_at: Option<DateTime<Utc>>,
+    pub run_at: Option<DateTime<Utc>>,
+}
+
 /// `GET /jobs/{id}`.
-pub async fn status<D: Db>(
-    app: &App<D>,
-    tenant: TenantId,
-    id: JobId,
-) -> Result<JobStatus, Problem> {
+pub async fn status<D: Db>(app: &App<D>, tenant: TenantId, id: JobId) -> Result<JobView, Problem> {
     let mut conn = app.db.pool().acquire().await.map_err(saas_tenancy::Error::from)?;
-    app.queue.job(&mut conn, id, Some(tenant)).await?.ok_or_else(|| Problem::new(404))
+    let job = app.queue.job(&mut conn, id, Some(tenant)).await?.ok_or_else(|| Problem::new(404))?;
+    let (attempt, max_attempts) = (job.attempt, job.max_attempts);
+    let (created_at, run_at) = (job.created_at, job.run_at);
+    Ok(JobView { id, kind: job.kind, state: job.state, attempt, max_attempts, created_at, run_at })
 }
 
 impl<D: Db> Run<App<D>> for SendInvoice {
     async fn run(self, cx: JobContext<'_, App<D>>) -> JobResult {
         point("job.started");
-        let app = cx.context();
         let Some(tenant) = cx.tenant() else { return Ok(Outcome::dead("the job has no tenant")) };
+        let (invoice, last, app) = (self.invoice, cx.is_last_attempt(), cx.context());
+        let result = self.mail(tenant, cx).await;
+        if result.is_err() && last {
+            // There will be no other attempt: as a draft it can be sent again, or deleted.
+            let mut tx = app.db.tenant(tenant).await?;
+            let given_up = tx.update(invoice).filter(Invoice::STATUS.eq(Status::Sending));
+            given_up.set(Invoice::STATUS, Status::Draft).await?;
+            tx.commit().await?;
+        }
+        result
+    }
+}
+
+impl SendInvoice {
+    async fn mail<D: Db>(self, tenant: TenantId, cx: JobContext<'_, App<D>>) -> JobResult {
+        let app = cx.context();
         let whole = match invoices::get(app, tenant, self.invoice).await {
             Ok(whole) => whole,
             Err(problem) if problem.status() == 404 => {

@@ -1,6 +1,6 @@
 use chrono::{DateTime, Utc};
 use saas_core::schema::quoted;
-use saas_core::sql::{Binds, Writes};
+use saas_core::sql::{Binds, Statements, Writes};
 use saas_core::{Entity, TenantId, Version};
 use sqlx::QueryBuilder;
 
@@ -36,10 +36,13 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
         if entities.iter().any(|entity| entity.named_tenant().is_some_and(foreign)) {
             return Err(Error::ForeignTenant { table: E::TABLE });
         }
+        // The text depends on how many rows there are: kept by name, each number of them would stay
+        // prepared on every connection.
+        let statements = if entities.len() == 1 { statements } else { Statements::Unnamed };
         let now = self.clock().now();
         for rows in entities.chunks(MAX_PARAMETERS / columns::<E>().count()) {
             let query = push_insert(rows, tenant, now);
-            let done = DB::execute(self.connection(), query, statements).await;
+            let done = self.execute(query, statements).await;
             done.map_err(Error::on(E::TABLE))?;
         }
         Ok(())

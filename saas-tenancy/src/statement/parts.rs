@@ -19,7 +19,7 @@ impl<DB: Binds<T>, T: Send + Sync> Fragment<DB> for Bound<T> {
 
 /// A column with its table, so that it means the same inside a join.
 pub(super) fn column<E: Entity>(name: &str) -> impl Display {
-    format!("{}.{}", quoted(E::TABLE), quoted(name))
+    std::fmt::from_fn(move |f| write!(f, "{}.{}", quoted(E::TABLE), quoted(name)))
 }
 
 pub(super) fn push_uuid<DB: Backend>(query: &mut QueryBuilder<DB>, value: Uuid) {

@@ -74,7 +74,7 @@ impl<'t, DB: TenantBackend, S: Scope, E: Entity> Restoring<'t, DB, S, E> {
         parts::push_scope::<DB, E>(&mut query, tenant, Deleted::With);
         parts::push_id(&mut query, self.id);
         DB::push_for_update(&mut query);
-        let row = DB::fetch_optional(self.tx.connection(), query, statements).await?;
+        let row = self.tx.fetch_optional(query).await?;
         let row = row.ok_or(Error::NotFound { table: E::TABLE })?;
         let Some(deletion) = <DB as Reads<(Option<Uuid>,)>>::read(&row)?.0 else {
             return Ok(Restored { rows: 0 });
@@ -85,9 +85,7 @@ impl<'t, DB: TenantBackend, S: Scope, E: Entity> Restoring<'t, DB, S, E> {
             let (parent, deletion) = (self.id.uuid(), DeletionId::from_uuid(deletion));
             let now = self.tx.clock().now();
             let query = (child.restore)(child.column, tenant, parent, deletion, now);
-            rows += DB::execute(self.tx.connection(), query, statements)
-                .await
-                .map_err(Error::on(child.table))?;
+            rows += self.tx.execute(query, statements).await.map_err(Error::on(child.table))?;
         }
         Ok(Restored { rows })
     }

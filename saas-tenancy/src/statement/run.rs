@@ -68,7 +68,7 @@ impl<DB: TenantBackend, E: Entity> Select<DB, E, InTx> {
         let mut query = QueryBuilder::new("select 1");
         self.push_from(&mut query);
         query.push(" limit 1");
-        let row = DB::fetch_optional(tx.connection(), query, self.statements).await?;
+        let row = tx.fetch_optional(query).await?;
         Ok(row.is_some())
     }
 
@@ -79,7 +79,7 @@ impl<DB: TenantBackend, E: Entity> Select<DB, E, InTx> {
         self.check(tx)?;
         let mut query = QueryBuilder::new("");
         self.push_limited(&mut query, default);
-        let rows = DB::fetch_all(tx.connection(), query, self.statements).await?;
+        let rows = tx.fetch_all(query).await?;
         read::<DB, E>(&rows)
     }
 

@@ -102,13 +102,13 @@ impl<'t, DB: TenantBackend, S: Scope, E: Entity> Deleting<'t, DB, S, E> {
         let (now, deletion) = (self.tx.clock().now(), DeletionId::new());
         let mut query = push_deletion::<DB, E>(tenant, deletion, now);
         parts::push_id(&mut query, self.id);
-        let mut rows = DB::execute(self.tx.connection(), query, statements).await?;
+        let mut rows = self.tx.execute(query, statements).await?;
         if rows == 0 {
             return Err(Error::NotFound { table: E::TABLE });
         }
         for cascade in &self.cascades {
             let query = cascade(tenant, self.id.uuid(), deletion, now);
-            rows += DB::execute(self.tx.connection(), query, statements).await?;
+            rows += self.tx.execute(query, statements).await?;
         }
         Ok(Deletion { id: deletion, rows })
     }

@@ -92,7 +92,7 @@ impl<'t, DB: TenantBackend, S: Scope, E: Entity> Update<'t, DB, S, E> {
         if self.set.is_empty() {
             return Err(Error::NothingToSet { table });
         }
-        let (tenant, statements) = (self.tx.scope().tenant(), self.tx.statements());
+        let tenant = self.tx.scope().tenant();
         let mut query = QueryBuilder::new("update ");
         query.push(quoted(table)).push(" set ");
         for (index, (name, value)) in self.set.iter().enumerate() {
@@ -108,9 +108,7 @@ impl<'t, DB: TenantBackend, S: Scope, E: Entity> Update<'t, DB, S, E> {
             <DB as Binds<i64>>::push_bind(&mut query, &version.get());
         }
         query.push(if E::VERSIONED { " returning \"version\"" } else { " returning null" });
-        let row = DB::fetch_optional(self.tx.connection(), query, statements)
-            .await
-            .map_err(Error::on(table))?;
+        let row = self.tx.fetch_optional(query).await.map_err(Error::on(table))?;
         match row {
             Some(row) if E::VERSIONED => {
                 Ok(Updated { version: Some(Version::new(<DB as Reads<(i64,)>>::read(&row)?.0)) })
@@ -130,8 +128,7 @@ impl<'t, DB: TenantBackend, S: Scope, E: Entity> Update<'t, DB, S, E> {
         query.push(quoted(table));
         parts::push_scope::<DB, E>(&mut query, self.tx.scope().tenant(), Deleted::Without);
         parts::push_id(&mut query, self.id);
-        let statements = self.tx.statements();
-        let row = DB::fetch_optional(self.tx.connection(), query, statements).await?;
+        let row = self.tx.fetch_optional(query).await?;
         Ok(row.map_or(Error::NotFound { table }, |_| Error::StaleVersion { table }))
     }
 }

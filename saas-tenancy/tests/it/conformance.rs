@@ -220,6 +220,17 @@ pub(crate) async fn a_dropped_or_rolled_back_transaction_leaves_nothing<DB: Db>(
     assert_eq!(db.read(tenant).select::<Customer>().all().await.unwrap(), []);
 }
 
+pub(crate) async fn what_failed_cannot_be_committed_even_if_the_error_was_handled<DB: Db>(
+    db: TenantDb<DB>,
+) {
+    let tenant = TenantId::new();
+    let mut tx = db.tenant(tenant).await.unwrap();
+    tx.insert(&Customer::new(tenant, "first@x")).await.unwrap();
+    tx.insert(&Customer::new(tenant, "first@x")).await.unwrap_err();
+    assert!(matches!(tx.commit().await, Err(Error::Aborted)));
+    assert_eq!(db.read(tenant).select::<Customer>().all().await.unwrap(), []);
+}
+
 pub(crate) async fn a_list_without_a_limit_is_never_cut_in_silence<DB: Db>(db: TenantDb<DB>) {
     let tenant = TenantId::new();
     let mut tx = db.tenant(tenant).await.unwrap();
@@ -273,5 +284,6 @@ suite!(
     a_restore_brings_back_exactly_what_its_deletion_took,
     a_dropped_or_rolled_back_transaction_leaves_nothing,
     a_list_without_a_limit_is_never_cut_in_silence,
+    what_failed_cannot_be_committed_even_if_the_error_was_handled,
     global_rows_are_everybodys,
 );
