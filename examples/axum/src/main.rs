@@ -3,6 +3,7 @@
 mod auth;
 mod body;
 mod health;
+mod listen;
 mod observe;
 mod routes;
 mod serve;

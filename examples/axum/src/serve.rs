@@ -12,6 +12,7 @@ use sqlx::Pool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::listen::listen;
 use crate::start::Error;
 use crate::{Command, routes};
 
@@ -53,9 +54,8 @@ pub async fn serve<D: Db>(
             .map_err(|error| format!("BIND: cannot listen on {bind}: {error}"))?;
         greet(listener.local_addr()?, token.as_deref());
         let router = routes::router(app.clone(), pool.clone())?;
-        let serving =
-            axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-        serving.await.map_err(Error::from)
+        listen(listener, router, stop.clone()).await;
+        Ok(())
     };
     let signal = async {
         until_told().await;
