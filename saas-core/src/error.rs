@@ -1,15 +1,16 @@
+use std::fmt;
+
+// Its traits are written by hand, so that the crate builds without another macro.
 /// What can be wrong with a value that came from outside.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
     /// The text is not an id in canonical form.
-    #[error("`{text}` is not a UUID of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx")]
     InvalidId {
         /// What was given, cut to 64 characters.
         text: String,
     },
     /// A prefixed id of another kind of thing.
-    #[error("expected an id that begins with `{expected}_`, got `{found}_`")]
     WrongPrefix {
         /// The prefix of the entity asked for.
         expected: &'static str,
@@ -17,7 +18,6 @@ pub enum Error {
         found: String,
     },
     /// The part of a prefixed id after the prefix is not 26 characters of base 32.
-    #[error("`{text}` is not `{expected}_` followed by 26 characters of base 32")]
     InvalidPrefixedId {
         /// The prefix of the entity asked for.
         expected: &'static str,
@@ -33,6 +33,24 @@ pub enum ErrorKind {
     /// The input is wrong: tell the client, do not retry.
     InvalidInput,
 }
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidId { text } => {
+                write!(f, "`{text}` is not a UUID of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx")
+            }
+            Self::WrongPrefix { expected, found } => {
+                write!(f, "expected an id that begins with `{expected}_`, got `{found}_`")
+            }
+            Self::InvalidPrefixedId { expected, text } => {
+                write!(f, "`{text}` is not `{expected}_` followed by 26 characters of base 32")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
 
 impl Error {
     /// What the caller can do: every error of this crate is wrong input.
