@@ -28,7 +28,7 @@ mod values;
 
 pub use backend::{Backend, Statements};
 pub use condition::{And, Compare, Condition, InList, IsNull, Like, Not, Or, Trusted};
-pub use fragment::{Fragment, Raw};
+pub use fragment::{Fragment, FromFn, Raw, fragment};
 pub use migrations::Migrations;
 #[cfg(feature = "postgres")]
 pub use migrations::grant;
@@ -38,4 +38,6 @@ pub use values::{Binds, Reads, Record, Stores, Writes};
 #[doc(hidden)]
 pub mod __private {
     pub use sqlx::QueryBuilder;
+    pub use sqlx::encode::IsNull;
+    pub use sqlx::error::BoxDynError;
 }

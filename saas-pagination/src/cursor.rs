@@ -2,15 +2,19 @@
 //!
 //! ```text
 //! version 1 | key id 4 | binding 4 | expires 4 | values … | signature 16      URL-safe base64
+//! version 2 | the same, the values encrypted
 //! ```
 //!
 //! The signature is HMAC-SHA-256 over all of it and over the whole binding: resource, sort, filters
 //! and scope. It is cut to 16 bytes, the shortest that RFC 2104 (section 5) allows: a forger who
 //! cannot try offline, but must send each attempt, still has one chance in 2^128. The four bytes of
 //! the binding protect nothing; they let the log tell a foreign cursor from a forged one.
-//! Values are signed, not secret: a client that decodes its own cursor reads what its page showed.
+//! Values are signed, not secret: a client that decodes its own cursor reads what its page showed;
+//! unless they are encrypted, as `cipher.rs` says.
 
 mod binding;
+#[cfg(feature = "aead")]
+mod cipher;
 mod codec;
 mod keys;
 
@@ -54,12 +58,14 @@ pub enum CursorError {
     Expired,
 }
 
-const VERSION: u8 = 1;
+const SIGNED: u8 = 1;
+#[cfg(feature = "aead")]
+const ENCRYPTED: u8 = 2;
 const HEADER: usize = 13;
 pub(crate) const SIGNATURE: usize = 16;
 /// The greatest cursor, in bytes, and as base64 in characters.
 const MAX_BYTES: usize = 1024;
-const MAX_CHARS: usize = (MAX_BYTES * 4).div_ceil(3);
+pub(crate) const MAX_CHARS: usize = (MAX_BYTES * 4).div_ceil(3);
 
 /// Makes the cursors of one request: the current key, bound to the list.
 #[derive(Clone)]
@@ -67,27 +73,33 @@ pub(crate) struct Sealer {
     secret: Secret,
     binding: [u8; 32],
     expires: u32,
+    version: u8,
 }
 
 impl Sealer {
     pub(crate) fn new(cursors: &Cursors, binding: &Binding) -> Self {
         let secret = cursors.current().clone();
-        Self { binding: secret.bind(binding), secret, expires: cursors.expires() }
+        let binding = secret.bind(binding);
+        Self { secret, binding, expires: cursors.expires(), version: cursors.version() }
     }
 
     /// The cursor of the row with these keys.
     pub(crate) fn seal(&self, values: &[Value]) -> Result<String, Error> {
         let mut bytes = Vec::with_capacity(64);
-        bytes.push(VERSION);
+        bytes.push(self.version);
         bytes.extend_from_slice(&self.secret.id());
         bytes.extend_from_slice(&self.binding[..4]);
         bytes.extend_from_slice(&self.expires.to_be_bytes());
         values.iter().for_each(|value| put(value, &mut bytes));
-        let signature = self.secret.sign(&self.binding, &bytes);
-        bytes.extend_from_slice(&signature);
-        if bytes.len() > MAX_BYTES {
+        if bytes.len() + SIGNATURE > MAX_BYTES {
             return Err(Error::KeyTooLong);
         }
+        let signature = self.secret.sign(&self.binding, &bytes);
+        #[cfg(feature = "aead")]
+        if self.version == ENCRYPTED {
+            cipher::apply(&self.secret, &signature, &mut bytes[HEADER..]);
+        }
+        bytes.extend_from_slice(&signature);
         Ok(URL_SAFE_NO_PAD.encode(bytes))
     }
 }
@@ -101,27 +113,35 @@ pub(crate) fn open(
     if text.len() > MAX_CHARS {
         return Err(CursorError::TooLong);
     }
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError::Encoding)?;
-    let signed = bytes.len().checked_sub(SIGNATURE).ok_or(CursorError::Malformed)?;
-    let (signed, signature) = bytes.split_at(signed);
-    let (header, mut values) =
-        signed.split_first_chunk::<HEADER>().ok_or(CursorError::Malformed)?;
+    let mut bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError::Encoding)?;
+    let (signed, signature) =
+        bytes.split_last_chunk_mut::<SIGNATURE>().ok_or(CursorError::Malformed)?;
+    let (header, values) =
+        signed.split_first_chunk_mut::<HEADER>().ok_or(CursorError::Malformed)?;
     let [version, k0, k1, k2, k3, b0, b1, b2, b3, e0, e1, e2, e3] = *header;
-    if version != VERSION {
-        return Err(CursorError::Version(version));
+    match version {
+        SIGNED => {}
+        #[cfg(feature = "aead")]
+        ENCRYPTED => {}
+        other => return Err(CursorError::Version(other)),
     }
     let secret = cursors.find([k0, k1, k2, k3]).ok_or(CursorError::UnknownKey)?;
     let digest = secret.bind(binding);
     if digest[..4] != [b0, b1, b2, b3] {
         return Err(CursorError::Foreign);
     }
-    if !secret.verify(&digest, signed, signature) {
+    #[cfg(feature = "aead")]
+    if version == ENCRYPTED {
+        cipher::apply(secret, signature, values);
+    }
+    // Nothing looks at the values before this.
+    if !secret.verify(&digest, [header, values], signature) {
         return Err(CursorError::Forged);
     }
     if cursors.has_passed(u32::from_be_bytes([e0, e1, e2, e3])) {
         return Err(CursorError::Expired);
     }
-    codec::take_all(&mut values).ok_or(CursorError::Malformed)
+    codec::take_all(&mut &*values).ok_or(CursorError::Malformed)
 }
 
 #[cfg(test)]

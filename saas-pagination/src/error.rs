@@ -15,6 +15,12 @@ pub enum Error {
         #[source]
         reason: Invalid,
     },
+    /// A query string longer than any that a list needs.
+    #[error("the query string has more than {max} bytes")]
+    QueryTooLong {
+        /// How many bytes are taken.
+        max: usize,
+    },
     /// The list contradicts itself. Every request to it fails so; see [`List::check`](crate::List::check).
     #[error("the list `{list}` is declared wrongly: {mistake}")]
     Declaration {
@@ -29,6 +35,15 @@ pub enum Error {
     /// A row's sort keys do not fit into a cursor of 1 KiB: sort by a shorter column.
     #[error("the sort keys of a row do not fit into a cursor")]
     KeyTooLong,
+    /// The list sorts or filters by a column that the base select does not return.
+    #[error("the base select has no column `{column}`, which the list sorts or filters by")]
+    MissingColumn {
+        /// The column.
+        column: String,
+        /// What the database says.
+        #[source]
+        source: sqlx::Error,
+    },
     /// The database failed, or a row could not be read.
     #[error("the page could not be read")]
     Database(#[source] sqlx::Error),
@@ -99,11 +114,30 @@ impl Error {
         Self::Parameter { name: name.chars().take(64).collect(), reason }
     }
 
+    /// What came of a statement. Columns of the base select are asked for as `base.column`, on which
+    /// the databases' messages agree.
+    pub(crate) fn of_statement(source: sqlx::Error) -> Self {
+        let column = source.as_database_error().and_then(|error| {
+            let message = error.message();
+            let is_missing = error.code().is_some_and(|code| code == "42703")
+                || message.starts_with("no such column");
+            let column = message.split_once("base.").filter(|_| is_missing)?.1;
+            Some(column.split_whitespace().next()?.trim_matches('"').to_owned())
+        });
+        match column {
+            Some(column) => Self::MissingColumn { column, source },
+            None => Self::Database(source),
+        }
+    }
+
     /// What the caller can do.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Parameter { .. } => ErrorKind::InvalidInput,
-            Self::Declaration { .. } | Self::WeakSecret | Self::KeyTooLong => ErrorKind::Misuse,
+            Self::Parameter { .. } | Self::QueryTooLong { .. } => ErrorKind::InvalidInput,
+            Self::Declaration { .. }
+            | Self::MissingColumn { .. }
+            | Self::WeakSecret
+            | Self::KeyTooLong => ErrorKind::Misuse,
             Self::Database(
                 sqlx::Error::Io(_)
                 | sqlx::Error::Tls(_)
@@ -112,6 +146,15 @@ impl Error {
                 | sqlx::Error::WorkerCrashed,
             ) => ErrorKind::Unavailable,
             Self::Database(_) => ErrorKind::Database,
+        }
+    }
+
+    /// The HTTP status that says so.
+    pub(crate) fn status(&self) -> u16 {
+        match self.kind() {
+            ErrorKind::InvalidInput => 400,
+            ErrorKind::Unavailable => 503,
+            ErrorKind::Misuse | ErrorKind::Database => 500,
         }
     }
 
@@ -126,18 +169,26 @@ impl Error {
 
 /// Wrong input is 400 and names the field, an unreachable database 503, the rest 500. What the
 /// client must not read goes to the log here, since the document cannot carry it.
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match (&error, error.kind()) {
-            (Error::Parameter { name, reason }, _) => Problem::new(400)
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Self {
+        let problem = Problem::new(error.status());
+        match error {
+            Error::Parameter { name, reason } => problem
                 .detail("the query string is invalid")
                 .field(name.as_str(), reason.to_string()),
-            (_, kind) => {
-                let source = std::error::Error::source(&error).map(tracing::field::display);
-                tracing::error!(error = %error, source, "no page");
-                Problem::new(if kind == ErrorKind::Unavailable { 503 } else { 500 })
+            Error::QueryTooLong { .. } => problem.detail(error.to_string()),
+            _ => {
+                let source = std::error::Error::source(error).map(tracing::field::display);
+                tracing::error!(%error, source, "no page");
+                problem
             }
         }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
     }
 }
 

@@ -41,15 +41,17 @@ const OPERATORS: [(&str, Operator); 8] = [
     ("is", Operator::Is),
 ];
 
-const MAX_VALUES: usize = 50;
-const MAX_BYTES: usize = 1000;
+pub(crate) const MAX_VALUES: usize = 50;
+pub(crate) const MAX_BYTES: usize = 1000;
 
 /// A field that a list can be filtered by.
 pub(crate) struct Filter {
     pub(crate) name: &'static str,
     pub(crate) target: Target,
+    #[cfg(feature = "openapi")]
+    pub(crate) kind: saas_core::Kind,
+    pub(crate) expected: &'static str,
     operators: Vec<Operator>,
-    expected: &'static str,
     parse: Parse,
 }
 
@@ -59,6 +61,8 @@ type Parse = Arc<dyn Fn(&str) -> Option<Value> + Send + Sync>;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Target {
     Column(&'static str),
+    /// A column by whose index the rows are never to be found.
+    Bound(&'static str),
     Expression(&'static str),
 }
 
@@ -82,8 +86,10 @@ impl Filter {
         Self {
             name,
             target,
-            operators: operators.into_iter().collect(),
+            #[cfg(feature = "openapi")]
+            kind: T::KIND,
             expected: T::EXPECTED,
+            operators: operators.into_iter().collect(),
             parse: Arc::new(move |text| T::parse(text).map(|value| normalise(value).into_value())),
         }
     }
@@ -95,6 +101,10 @@ impl Filter {
             .map(|(_, operator)| *operator)
             .filter(|operator| self.operators.contains(operator))
             .ok_or_else(|| Invalid::Operator { allowed: self.spelled() })
+    }
+
+    pub(crate) fn takes(&self, operator: Operator) -> bool {
+        self.operators.contains(&operator)
     }
 
     /// What a request asks of this field.
@@ -126,15 +136,18 @@ impl Filter {
         (self.parse)(text).ok_or_else(|| Invalid::Value { expected: self.expected.into() })
     }
 
+    /// The parameters that a query string may have for this filter.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = (String, Operator)> {
+        let offered = OPERATORS.iter().filter(|(_, operator)| self.operators.contains(operator));
+        offered.map(|(word, operator)| match operator {
+            Operator::Eq => (self.name.to_owned(), *operator),
+            _ => (format!("{}[{word}]", self.name), *operator),
+        })
+    }
+
     fn spelled(&self) -> String {
-        let spelled = OPERATORS.iter().filter(|(_, operator)| self.operators.contains(operator));
-        let spelled: Vec<_> = spelled
-            .map(|(word, operator)| match operator {
-                Operator::Eq => self.name.to_owned(),
-                _ => format!("{}[{word}]", self.name),
-            })
-            .collect();
-        spelled.join(", ")
+        let names: Vec<_> = self.parameters().map(|(name, _)| name).collect();
+        names.join(", ")
     }
 }
 

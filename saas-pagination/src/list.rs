@@ -1,11 +1,14 @@
 use std::fmt;
 
-use saas_core::{Column, Entity, Id, NotNull};
+use chrono::{DateTime, Utc};
+use saas_core::{Column, Entity, Id, NotNull, Owner};
 
 use crate::error::Error;
 use crate::filter::{Filter, Target};
 use crate::query::RESERVED;
-use crate::{Cursors, FilterColumn, Key, KeyColumn, Operator, Request, Scalar, Scope};
+use crate::{
+    ConnectionRequest, Cursors, FilterColumn, Key, KeyColumn, Operator, Request, Scalar, Scope,
+};
 
 /// What a list offers, said in one place: its sorts, its filters, its limits.
 ///
@@ -50,24 +53,31 @@ use crate::{Cursors, FilterColumn, Key, KeyColumn, Operator, Request, Scalar, Sc
 /// ```
 ///
 /// Keys and filters name columns of what the base select returns, so a base with joins and aliases
-/// is fine. The index that a sort needs is plain: first the columns that the base select compares for
-/// equality (the tenant), then the sort's keys with their directions, the tiebreaker last, no
-/// `nulls first` or `nulls last`. It serves the sort both ways and both pages' directions.
+/// is fine. [`List::index_ddl`] prints the indexes that the sorts need.
 pub struct List<R> {
     pub(crate) resource: &'static str,
     pub(crate) tiebreaker: Key<R>,
-    sorts: Vec<(&'static str, Vec<Key<R>>)>,
-    default_sort: Option<&'static str>,
-    filters: Vec<Filter>,
+    /// An entity's rows are a tenant's.
+    pub(crate) tenant: bool,
+    /// An entity's rows are marked as deleted.
+    pub(crate) soft_deletes: bool,
+    pub(crate) sorts: Vec<(&'static str, Vec<Key<R>>)>,
+    pub(crate) default_sort: Option<&'static str>,
+    pub(crate) filters: Vec<Filter>,
     others: Vec<&'static str>,
     pub(crate) default_limit: u32,
     pub(crate) max_limit: u32,
+    pub(crate) as_of: Option<&'static str>,
 }
 
 impl<E: Entity> List<E> {
     /// A list of an entity's rows: named by its table, ties broken by its id.
     pub fn of_entity() -> Self {
-        Self::new(E::TABLE, Column::<E, Id<E>, NotNull>::new("id"), E::id)
+        Self {
+            tenant: E::OWNER == Owner::Tenant,
+            soft_deletes: E::SOFT_DELETES,
+            ..Self::new(E::TABLE, Column::<E, Id<E>, NotNull>::new("id"), E::id)
+        }
     }
 }
 
@@ -89,12 +99,15 @@ impl<R> List<R> {
         Self {
             resource,
             tiebreaker: Key::new(tiebreaker, read),
+            tenant: false,
+            soft_deletes: false,
             sorts: Vec::new(),
             default_sort: None,
             filters: Vec::new(),
             others: Vec::new(),
             default_limit: 25,
             max_limit: 100,
+            as_of: None,
         }
     }
 
@@ -111,9 +124,18 @@ impl<R> List<R> {
 
     /// Offers the sorts `name` and `-name` by several keys; `-name` turns every direction round and
     /// leaves NULLs where they are.
+    ///
+    /// Without a key it does not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// # struct Post { id: i64 }
+    /// # let posts = saas_pagination::List::new("posts", "id", |post: &Post| post.id);
+    /// posts.sort_by("nothing", []);
+    /// ```
     #[must_use]
-    pub fn sort_by(mut self, name: &'static str, keys: impl IntoIterator<Item = Key<R>>) -> Self {
-        self.sorts.push((name, keys.into_iter().collect()));
+    pub fn sort_by<const N: usize>(mut self, name: &'static str, keys: [Key<R>; N]) -> Self {
+        const { assert!(N > 0, "a sort has at least one key") };
+        self.sorts.push((name, keys.into()));
         self
     }
 
@@ -175,6 +197,37 @@ impl<R> List<R> {
         self
     }
 
+    /// Keeps rows that come later out of a walk, whatever its sort. `column` is the moment of a row's
+    /// insertion, which never changes and is never NULL:
+    ///
+    /// ```
+    /// # use saas_core::{Entity, Id, Timestamps};
+    /// # use saas_pagination::List;
+    /// # #[derive(Entity)]
+    /// # #[entity(table = "posts", tenant)]
+    /// # struct Post { id: Id<Post>, title: String, #[entity(timestamps)] timestamps: Timestamps }
+    /// List::of_entity()
+    ///     .sort("title", Post::TITLE, |post: &Post| post.title.clone())
+    ///     .as_of(Post::CREATED_AT);
+    /// ```
+    ///
+    /// A request without a cursor begins a walk: it takes the moment from the clock of [`Cursors`]
+    /// and sees the rows inserted up to then. The moment goes into the walk's cursors, which it makes
+    /// twelve characters longer, so that every page sees the same rows, until they are deleted or
+    /// moved by an update of a sort key. A list that begins to say `as_of` refuses the cursors from
+    /// before.
+    ///
+    /// It bounds what the column says and is no snapshot. Rows whose insertion is committed after the
+    /// walk began, but stamped before, still turn up. And the clock that stamps the rows is perhaps
+    /// another machine's: if it is behind that of `Cursors`, rows inserted within the difference
+    /// after the beginning are in the walk; if it is ahead, rows inserted within the difference
+    /// before the beginning are missing from it, a client's own last insertion among them.
+    #[must_use]
+    pub fn as_of(mut self, column: impl KeyColumn<R, DateTime<Utc>>) -> Self {
+        self.as_of = Some(column.name());
+        self
+    }
+
     /// What a query string asks of this list, for one tenant or other [`Scope`].
     ///
     /// `limit` (absent or 0: the default; above the maximum: the maximum), `after` or `before` a
@@ -193,11 +246,57 @@ impl<R> List<R> {
         Request::parse(self, query, cursors, &scope.into())
     }
 
+    /// What a query string asks of this list in the terms of the
+    /// [GraphQL Cursor Connections Specification](https://relay.dev/graphql/connections.htm).
+    ///
+    /// ```
+    /// # use saas_core::sql::Raw;
+    /// # use saas_pagination::{Cursors, List};
+    /// # #[derive(sqlx::FromRow)]
+    /// # struct Post { id: i64 }
+    /// # #[cfg(feature = "sqlite")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use sqlx::Connection;
+    /// # let mut conn = sqlx::SqliteConnection::connect(":memory:").await?;
+    /// # sqlx::raw_sql("create table posts (id integer primary key); insert into posts values (1), (2), (3)").execute(&mut conn).await?;
+    /// # let cursors = Cursors::new([7; 32])?;
+    /// let posts = List::new("posts", "id", |post: &Post| post.id);
+    /// let request = posts.connection("last=2", &cursors, ())?;
+    /// let connection = request.fetch(Raw("select * from posts"), &mut conn).await?;
+    /// assert_eq!(connection.edges[0].node.id, 2);
+    /// assert!(connection.page_info.has_previous_page && !connection.page_info.has_next_page);
+    /// # Ok(()) }
+    /// # #[cfg(not(feature = "sqlite"))]
+    /// # fn main() {}
+    /// ```
+    ///
+    /// `first`, `after`, `last` and `before` follow its algorithm, in any combination: the edges
+    /// after `after` and before `before`, of these the `first`, of these the `last`. Without `first`
+    /// and `last`, `first` is the list's default limit; 0 gives no edges; above the maximum is the
+    /// maximum. `sort` and the filters are those of [`List::request`], and so are the cursors: what
+    /// one of the two returns, the other takes. `limit` is unknown here.
+    ///
+    /// A cursor is a place in the order, whether or not its row is still there. Where `before` does
+    /// not lie behind `after` there is nothing between them, and no edge.
+    ///
+    /// # Errors
+    /// As [`List::request`].
+    pub fn connection(
+        &self,
+        query: &str,
+        cursors: &Cursors,
+        scope: impl Into<Scope>,
+    ) -> Result<ConnectionRequest<'_, R>, Error> {
+        self.check()?;
+        ConnectionRequest::parse(self, query, cursors, &scope.into())
+    }
+
     /// Whether the declaration holds together: for a test, since a request can only fail on it.
     ///
     /// # Errors
     /// [`Error::Declaration`] for a name given twice or not usable in a query string, a default sort
-    /// that is not offered, a sort without keys, or limits of zero or in the wrong order.
+    /// that is not offered, or limits of zero or in the wrong order.
     pub fn check(&self) -> Result<(), Error> {
         match self.mistake() {
             Some(mistake) => Err(Error::Declaration { list: self.resource, mistake }),
@@ -211,9 +310,6 @@ impl<R> List<R> {
         }
         if let Some(name) = self.default_sort.filter(|name| self.keys(name).is_none()) {
             return Some(format!("the default sort `{name}` is not offered"));
-        }
-        if let Some((name, _)) = self.sorts.iter().find(|(_, keys)| keys.is_empty()) {
-            return Some(format!("the sort `{name}` has no key"));
         }
         let parameters =
             || self.filters.iter().map(|filter| filter.name).chain(self.others.iter().copied());
@@ -315,7 +411,6 @@ mod tests {
     fn a_declaration_that_contradicts_itself_says_how() {
         let mistakes = [
             posts().default_sort("-name"),
-            posts().sort_by("empty", []),
             posts().sort("title", "title", |p: &Post| p.title.clone()),
             posts().filter::<i64>("limit", "id", [Operator::Eq]),
             posts().filter::<i64>("a[b]", "id", [Operator::Eq]),

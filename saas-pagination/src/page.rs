@@ -1,9 +1,13 @@
 use serde::{Deserialize, Serialize};
 
+use crate::Total;
+
 /// One page of a list.
 ///
-/// As JSON: `{"items": […], "page": {"has_next", "has_prev", "start_cursor", "end_cursor"}}`.
+/// As JSON: `{"items": […], "page": {"has_next", "has_prev", "start_cursor", "end_cursor"}}`, with
+/// `"total"` beside them where one was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Page<T> {
     /// The rows, always in the list's order, whichever way the client came.
@@ -11,26 +15,34 @@ pub struct Page<T> {
     /// Where the page stands in the list.
     #[serde(rename = "page")]
     pub page_info: PageInfo,
+    /// How many rows the whole list has; only if `Request::total` asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub total: Option<Total>,
 }
 
 /// Where a page stands in its list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct PageInfo {
     /// Whether rows follow, at the moment of the query.
     pub has_next: bool,
     /// Whether rows stand before the page, at the moment of the query.
     pub has_prev: bool,
-    /// The first row's cursor: `before` it ends the previous page. `None` on an empty page.
+    /// The first row's cursor: `before` it ends the previous page. Null on an empty page.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub start_cursor: Option<String>,
-    /// The last row's cursor: `after` it the next page begins. `None` on an empty page.
+    /// The last row's cursor: `after` it the next page begins. Null on an empty page.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub end_cursor: Option<String>,
 }
 
 impl<T> Page<T> {
     /// The same page of other items.
     pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(convert).collect(), page_info: self.page_info }
+        let items = self.items.into_iter().map(convert).collect();
+        Page { items, page_info: self.page_info, total: self.total }
     }
 
     /// The same page of other items, or the first error.
@@ -39,7 +51,7 @@ impl<T> Page<T> {
     /// What `convert` returns.
     pub fn try_map<U, E>(self, convert: impl FnMut(T) -> Result<U, E>) -> Result<Page<U>, E> {
         let items = self.items.into_iter().map(convert).collect::<Result<_, _>>()?;
-        Ok(Page { items, page_info: self.page_info })
+        Ok(Page { items, page_info: self.page_info, total: self.total })
     }
 
     /// The value of a `Link` header ([RFC 8288](https://www.rfc-editor.org/rfc/rfc8288)) with `next`,
@@ -66,11 +78,16 @@ mod tests {
             start_cursor: Some("a".into()),
             end_cursor: Some("b".into()),
         };
-        let page = Page { items: vec![1, 2], page_info }.map(|n| n * 10);
+        let mut page = Page { items: vec![1, 2], page_info, total: None }.map(|n| n * 10);
         assert_eq!(
             serde_json::to_string(&page).unwrap(),
             r#"{"items":[10,20],"page":{"has_next":true,"has_prev":false,"start_cursor":"a","end_cursor":"b"}}"#,
         );
+        page.total = Some(Total::AtLeast(100));
+        let json = serde_json::to_string(&page).unwrap();
+        assert!(json.ends_with(r#","end_cursor":"b"},"total":{"at_least":100}}"#), "{json}");
+        assert_eq!(serde_json::from_str::<Page<i32>>(&json).unwrap(), page);
+        assert_eq!(page.clone().map(|n| n).total, page.total);
         assert_eq!(page.try_map(|n| u8::try_from(n * 100)).ok(), None);
     }
 }

@@ -1,30 +1,27 @@
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use saas_core::sql::{Backend, Fragment, Reads};
-use sqlx::{Connection, QueryBuilder};
+use sqlx::Connection;
 
 use crate::cursor::{self, Binding, CursorError, Sealer};
 use crate::error::{Error, Invalid};
-use crate::filter::Predicate;
+use crate::filter::{Operator, Predicate, Target};
 use crate::list::List;
-use crate::query::{self, Query};
-use crate::{Cursors, Key, Page, Plan, Scope, Value};
+use crate::query::{self, Query, Style};
+use crate::run;
+use crate::window::Window;
+use crate::{Count, Cursors, Key, Page, Plan, Scope, Value};
 
 /// What one request asks of a [`List`], checked: which rows, in which order, from where, how many.
 pub struct Request<'a, R> {
     pub(crate) keys: Vec<(&'a Key<R>, bool)>,
     pub(crate) predicates: Vec<Predicate>,
-    pub(crate) position: Option<Position>,
-    pub(crate) limit: u32,
+    pub(crate) window: Window,
+    pub(crate) count: Option<Count>,
+    /// When the walk began, if the list keeps later rows out of it.
+    as_of: Option<DateTime<Utc>>,
     sealer: Sealer,
-}
-
-/// Where a page begins: strictly after the row that had these keys, whether or not it is still
-/// there, or strictly before it, walking backward.
-#[derive(Debug, Clone)]
-pub(crate) struct Position {
-    pub(crate) values: Vec<Value>,
-    pub(crate) backward: bool,
 }
 
 impl<'a, R> Request<'a, R> {
@@ -34,9 +31,25 @@ impl<'a, R> Request<'a, R> {
         cursors: &Cursors,
         scope: &Scope,
     ) -> Result<Self, Error> {
-        let query = Query::read(query, list)?;
-        let limit = query.limit.as_deref().map_or(Ok(None), query::limit);
-        let limit = limit.map_err(|reason| Error::parameter("limit", reason))?;
+        let query = Query::read(query, list, Style::Page)?;
+        let limit = query::number("limit", query.limit.as_deref())?;
+        if query.after.is_some() && query.before.is_some() {
+            return Err(Error::parameter("before", Invalid::AfterAndBefore));
+        }
+        // Zero asks for the default, as its absence does.
+        let limit = limit.filter(|limit| *limit > 0).unwrap_or(list.default_limit);
+        let window = |after, before| Window::page(limit.min(list.max_limit), after, before);
+        Self::resolve(list, query, cursors, scope, window)
+    }
+
+    /// Looks up what the query names and opens its cursors.
+    pub(crate) fn resolve(
+        list: &'a List<R>,
+        query: Query<'_>,
+        cursors: &Cursors,
+        scope: &Scope,
+        window: impl FnOnce(Option<Vec<Value>>, Option<Vec<Value>>) -> Window,
+    ) -> Result<Self, Error> {
         let keys = match query.sort.as_deref() {
             None => list.default_keys(),
             Some(name) => list.keys(name).ok_or_else(|| {
@@ -44,37 +57,71 @@ impl<'a, R> Request<'a, R> {
                 Error::parameter("sort", reason)
             })?,
         };
+        let mut predicates = query.predicates;
         let mut binding = Binding::new(list.resource, scope);
         binding.sort(keys.iter().copied());
-        query.predicates.iter().for_each(|predicate| binding.filter(&predicate.canonical()));
+        predicates.iter().for_each(|predicate| binding.filter(&predicate.canonical()));
+        list.as_of.iter().for_each(|column| binding.as_of(column));
 
-        let open = |parameter, text: &str, backward| {
-            let values = cursor::open(text, cursors, &binding)
-                .and_then(|values| fitting(values, &keys))
-                .map_err(|reason| {
-                    tracing::debug!(list = list.resource, parameter, %reason, "cursor refused");
-                    Error::parameter(parameter, Invalid::Cursor(reason))
-                })?;
-            Ok(Some(Position { values, backward }))
+        let open = |parameter, text: Option<&str>| {
+            let Some(text) = text else { return Ok((None, None)) };
+            let place = cursor::open(text, cursors, &binding)
+                .and_then(|values| fitting(values, &keys, list.as_of.is_some()));
+            place.map(|(values, moment)| (Some(values), moment)).map_err(|reason| {
+                tracing::debug!(list = list.resource, parameter, %reason, "cursor refused");
+                Error::parameter(parameter, Invalid::Cursor(reason))
+            })
         };
-        let position = match (query.after.as_deref(), query.before.as_deref()) {
-            (Some(_), Some(_)) => return Err(Error::parameter("before", Invalid::AfterAndBefore)),
-            (Some(after), None) => open("after", after, false)?,
-            (None, Some(before)) => open("before", before, true)?,
-            (None, None) => None,
-        };
+        let (after, began) = open("after", query.after.as_deref())?;
+        let (before, began_too) = open("before", query.before.as_deref())?;
+        // Cursors of two walks meet in the rows that both can see.
+        let began = || [began, began_too].into_iter().flatten().min();
+        let as_of = list.as_of.map(|column| (column, began().unwrap_or_else(|| cursors.now())));
+        predicates.extend(as_of.map(|(column, moment)| up_to(column, moment)));
         Ok(Self {
-            limit: limit.unwrap_or(list.default_limit).min(list.max_limit),
+            window: window(after, before),
             sealer: Sealer::new(cursors, &binding),
+            as_of: as_of.map(|(_, moment)| moment),
             keys,
-            predicates: query.predicates,
-            position,
+            predicates,
+            count: None,
         })
     }
 
     /// How many rows the page has at most.
     pub fn limit(&self) -> u32 {
-        self.limit
+        self.window.limit
+    }
+
+    /// Has the whole list counted, under the request's filters and wherever the page stands: a
+    /// second statement, at its own moment. It is not run where the page is seen to be the whole
+    /// list; the total is then exact.
+    ///
+    /// ```
+    /// # use saas_core::sql::Raw;
+    /// # #[derive(sqlx::FromRow)]
+    /// # struct Post { id: i64 }
+    /// # #[cfg(feature = "sqlite")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use saas_pagination::{Count, Cursors, List, Total};
+    ///
+    /// # use sqlx::Connection;
+    /// # let mut conn = sqlx::SqliteConnection::connect(":memory:").await?;
+    /// # sqlx::raw_sql("create table posts (id integer primary key); insert into posts values (1), (2), (3)").execute(&mut conn).await?;
+    /// # let cursors = Cursors::new([7; 32])?;
+    /// let posts = List::new("posts", "id", |post: &Post| post.id);
+    /// let request = posts.request("limit=1", &cursors, ())?.total(Count::UpTo(2));
+    /// let page = request.fetch(Raw("select * from posts"), &mut conn).await?;
+    /// assert_eq!(page.total, Some(Total::AtLeast(2)));
+    /// # Ok(()) }
+    /// # #[cfg(not(feature = "sqlite"))]
+    /// # fn main() {}
+    /// ```
+    #[must_use]
+    pub fn total(mut self, count: Count) -> Self {
+        self.count = Some(count);
+        self
     }
 
     /// The cursor of one row of this list, under this request's sort, filters and scope.
@@ -82,12 +129,31 @@ impl<'a, R> Request<'a, R> {
     /// # Errors
     /// [`Error::KeyTooLong`] if the row's sort keys do not fit into a cursor.
     pub fn cursor(&self, row: &R) -> Result<String, Error> {
-        let values: Vec<_> = self.keys.iter().map(|(key, _)| (key.read)(row)).collect();
+        let keys = self.keys.iter().map(|(key, _)| (key.read)(row));
+        let values: Vec<_> = keys.chain(self.as_of.map(Value::Timestamp)).collect();
         self.sealer.seal(&values)
     }
 
     /// The page of `base`, a select without `order by` and `limit`; in one statement, on any
     /// connection or transaction. The database is the connection's.
+    ///
+    /// A transaction and a pool's connection are reached through:
+    ///
+    /// ```no_run
+    /// # use saas_core::sql::Raw;
+    /// # use saas_pagination::{Cursors, List, Page};
+    /// # #[derive(sqlx::FromRow)]
+    /// # struct Post { id: i64 }
+    /// # #[cfg(feature = "sqlite")]
+    /// # async fn page(posts: &List<Post>, cursors: &Cursors, pool: sqlx::SqlitePool) -> Result<(), Box<dyn std::error::Error>> {
+    /// let base = Raw("select * from posts");
+    /// let request = posts.request("", cursors, ())?;
+    /// let page: Page<Post> = request.fetch(base, &mut *pool.acquire().await?).await?;
+    ///
+    /// let mut tx = pool.begin().await?;
+    /// let page: Page<Post> = posts.request("", cursors, ())?.fetch(base, &mut *tx).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Database`] if the statement fails or a row does not decode.
@@ -97,11 +163,8 @@ impl<'a, R> Request<'a, R> {
         DB: Backend<Connection = C> + Reads<R>,
     {
         let plan = self.plan(base);
-        let statements = Fragment::<DB>::statements(&plan);
-        let mut query = QueryBuilder::new("");
-        Fragment::<DB>::push_to(&plan, &mut query);
-        let rows = DB::fetch_all(conn, query, statements).await.map_err(Error::Database)?;
-        plan.page(rows)
+        let (rows, total) = run::fetch::<DB, _, _>(conn, &plan).await?;
+        Ok(Page { total, ..plan.page(rows)? })
     }
 
     /// The statement, for an executor that takes a [`Fragment`]; [`Plan::page`] makes the page of
@@ -111,15 +174,37 @@ impl<'a, R> Request<'a, R> {
     }
 }
 
+/// The filter that keeps later rows out of a walk.
+fn up_to(column: &'static str, moment: DateTime<Utc>) -> Predicate {
+    Predicate {
+        field: column,
+        operator: Operator::Lte,
+        target: Target::Bound(column),
+        values: vec![Value::Timestamp(moment)],
+    }
+}
+
+/// The keys, and the walk's moment behind them if there is to be one.
+///
 /// The binding holds the keys' columns and kinds, so a cursor that does not fit was sealed by a
 /// program that contradicts itself. It gets the client's answer rather than the database's.
-fn fitting<R>(values: Vec<Value>, keys: &[(&Key<R>, bool)]) -> Result<Vec<Value>, CursorError> {
+fn fitting<R>(
+    mut values: Vec<Value>,
+    keys: &[(&Key<R>, bool)],
+    has_moment: bool,
+) -> Result<(Vec<Value>, Option<DateTime<Utc>>), CursorError> {
+    let moment = match has_moment.then(|| values.pop()).flatten() {
+        Some(Value::Timestamp(moment)) => Some(moment),
+        _ => None,
+    };
     let fits = |(value, (key, _)): (&Value, &(&Key<R>, bool))| match value {
         Value::Null => key.nullable,
         value => value.is_a(key.kind),
     };
-    let fits = values.len() == keys.len() && values.iter().zip(keys).all(fits);
-    if fits { Ok(values) } else { Err(CursorError::Malformed) }
+    let fits = moment.is_some() == has_moment
+        && values.len() == keys.len()
+        && values.iter().zip(keys).all(fits);
+    if fits { Ok((values, moment)) } else { Err(CursorError::Malformed) }
 }
 
 impl<R> fmt::Debug for Request<'_, R> {
@@ -127,8 +212,8 @@ impl<R> fmt::Debug for Request<'_, R> {
         f.debug_struct("Request")
             .field("keys", &self.keys)
             .field("predicates", &self.predicates)
-            .field("position", &self.position)
-            .field("limit", &self.limit)
+            .field("window", &self.window)
+            .field("count", &self.count)
             .finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 /// Whose list it is: a cursor made in one scope is refused in every other.
 ///
-/// Made from a [`TenantId`], an id, a text or bytes; from `()` where the rows belong to nobody in
+/// Made from a [`TenantId`], an id, a number, a text or bytes; from `()` where the rows belong to nobody in
 /// particular.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Scope(pub(crate) Vec<u8>);
@@ -38,6 +38,11 @@ impl<E> From<Id<E>> for Scope {
 impl From<Uuid> for Scope {
     fn from(id: Uuid) -> Self {
         Self::of(1, id.as_bytes())
+    }
+}
+impl From<i64> for Scope {
+    fn from(id: i64) -> Self {
+        Self::of(4, &id.to_be_bytes())
     }
 }
 impl From<&str> for Scope {

@@ -50,6 +50,11 @@ impl Database {
         self.pool(options, connections).await
     }
 
+    /// Where the application connects to, for a process of its own.
+    pub(crate) fn url(&self) -> String {
+        self.app.to_url_lossy().into()
+    }
+
     async fn pool(&self, options: PgConnectOptions, connections: u32) -> Result<PgPool> {
         let pool = PgPoolOptions::new()
             .max_connections(connections)

@@ -31,7 +31,7 @@ impl Size {
     }
 }
 
-const USAGE: &str = "usage: saas-benches tenancy|pagination|idempotency|jobs|all [--quick]";
+const USAGE: &str = "usage: saas-benches tenancy|pagination|peers|idempotency|jobs|all [--quick]";
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -62,6 +62,7 @@ fn run(name: &str, size: Size) -> Result<()> {
     match name {
         "tenancy" => alone()?.block_on(tenancy::run(size)),
         "pagination" => alone()?.block_on(pagination::run(size)),
+        "peers" => alone()?.block_on(pagination::peers(size)),
         "idempotency" => together()?.block_on(idempotency::run(size)),
         "jobs" => together()?.block_on(jobs::run(size)),
         _ => Err(USAGE.into()),

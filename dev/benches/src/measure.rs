@@ -11,11 +11,11 @@ use crate::Result;
 
 /// One line of the output.
 #[derive(Debug, Serialize)]
-pub(crate) struct Figure {
-    pub(crate) bench: &'static str,
-    pub(crate) metric: &'static str,
+pub(crate) struct Figure<'a> {
+    pub(crate) bench: &'a str,
+    pub(crate) metric: &'a str,
     pub(crate) value: f64,
-    pub(crate) unit: &'static str,
+    pub(crate) unit: &'a str,
     /// The same in the same unit, by hand or by the peer.
     pub(crate) limit_or_peer: f64,
     /// Ours divided by the limit.
@@ -36,20 +36,32 @@ pub(crate) async fn in_turns(
     mut ours: impl AsyncFnMut(usize) -> Result<f64>,
     mut limit: impl AsyncFnMut(usize) -> Result<f64>,
 ) -> Result<Turns> {
-    ours(0).await?;
-    limit(0).await?;
-    let mut turns = Turns { ours: Vec::new(), limit: Vec::new() };
-    for round in 1..=rounds {
-        // Who goes first changes, so that neither always finds what the other left behind.
-        if round % 2 == 0 {
-            turns.ours.push(ours(round).await?);
-            turns.limit.push(limit(round).await?);
-        } else {
-            turns.limit.push(limit(round).await?);
-            turns.ours.push(ours(round).await?);
+    let [ours, limit] = among(rounds, async |who, round| match who {
+        0 => ours(round).await,
+        _ => limit(round).await,
+    })
+    .await?;
+    Ok(Turns { ours, limit })
+}
+
+/// Measures `N` contenders `rounds` times, in turns, after a first time that only warms up. `measure`
+/// is told whom, and which round it is.
+pub(crate) async fn among<const N: usize>(
+    rounds: usize,
+    mut measure: impl AsyncFnMut(usize, usize) -> Result<f64>,
+) -> Result<[Vec<f64>; N]> {
+    let mut samples = [const { Vec::new() }; N];
+    for round in 0..=rounds {
+        for turn in 0..N {
+            // Who goes first changes, so that nobody always finds what another left behind.
+            let who = (round + turn) % N;
+            let sample = measure(who, round).await?;
+            if round > 0 {
+                samples[who].push(sample);
+            }
         }
     }
-    Ok(turns)
+    Ok(samples)
 }
 
 /// Microseconds that one call of `work` takes; it is told which call it is, counted over all rounds.
@@ -97,22 +109,21 @@ impl Turns {
     }
 
     /// Prints the medians and their ratio, and on standard error how far the samples spread.
-    pub(crate) fn report(
-        mut self,
-        bench: &'static str,
-        metric: &'static str,
-        unit: &'static str,
-    ) -> Result<()> {
+    pub(crate) fn report(mut self, bench: &str, metric: &str, unit: &str) -> Result<()> {
         let (ours, limit) = (quartiles(&mut self.ours), quartiles(&mut self.limit));
         let ratio = ours[1] / limit[1];
-        eprintln!("{bench}: {ratio:.3} = {} against {} {unit}", spelled(ours), spelled(limit));
+        eprintln!(
+            "{bench} {metric}: {ratio:.3} = {} against {} {unit}",
+            spelled(ours),
+            spelled(limit)
+        );
         let (value, limit_or_peer) = (ours[1], limit[1]);
         print(&Figure { bench, metric, value, unit, limit_or_peer, ratio })
     }
 }
 
 /// Prints a figure, each number with four digits.
-fn print(figure: &Figure) -> Result<()> {
+fn print(figure: &Figure<'_>) -> Result<()> {
     let line = serde_json::to_string(&Figure {
         value: rounded(figure.value),
         limit_or_peer: rounded(figure.limit_or_peer),

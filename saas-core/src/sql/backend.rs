@@ -57,6 +57,7 @@ pub trait Backend:
     + Reads<(String,)>
     + Reads<(Uuid,)>
     + Reads<(Option<Uuid>,)>
+    + Reads<(Uuid, i64)>
 {
     /// Which SQL it speaks.
     const DIALECT: Dialect;

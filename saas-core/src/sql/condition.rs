@@ -184,11 +184,20 @@ impl<E: Entity, N: Nullability> Column<E, String, N> {
         Like { column: self.name(), pattern: format!("{}%", escape(text)), of: PhantomData }
     }
 
+    /// Ends with `text`, likewise. No index helps here.
+    pub fn ends_with(self, text: &str) -> Like<E> {
+        Like { column: self.name(), pattern: format!("%{}", escape(text)), of: PhantomData }
+    }
+
     /// Contains `text`, likewise. No index helps here.
     pub fn contains(self, text: &str) -> Like<E> {
         Like { column: self.name(), pattern: format!("%{}%", escape(text)), of: PhantomData }
     }
 }
+
+/// Up to here the length of a list is rounded up to a power of two. Longer ones are rare, and would
+/// come close to the number of parameters that SQLite takes.
+const PADDED: usize = 1024;
 
 fn escape(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, letter| {
@@ -226,7 +235,12 @@ impl<DB: Binds<T>, E: Entity, T: Send + Sync> Fragment<DB> for InList<E, T> {
             return;
         }
         push_column::<DB, E>(query, self.column);
-        for (index, value) in self.values.iter().enumerate() {
+        // The last value is said again until the list has one of few lengths: else every number of
+        // values would be a statement of its own, prepared and kept on every connection.
+        let count = self.values.len();
+        let padded = if count <= PADDED { count.next_power_of_two() } else { count };
+        let last = self.values.last().into_iter().cycle();
+        for (index, value) in self.values.iter().chain(last).take(padded).enumerate() {
             query.push(if index == 0 { " in (" } else { ", " });
             DB::push_bind(query, value);
         }

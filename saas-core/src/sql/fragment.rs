@@ -1,3 +1,5 @@
+use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use sqlx::{Database, QueryBuilder};
@@ -44,5 +46,58 @@ pub struct Raw(pub &'static str);
 impl<DB: Database> Fragment<DB> for Raw {
     fn push_to(&self, query: &mut QueryBuilder<DB>) {
         query.push(self.0);
+    }
+}
+
+/// A piece of SQL from a closure that writes it: what [`Raw`] is with values.
+///
+/// The closure runs each time the piece is rendered, which may be several times in one statement.
+/// It borrows or owns what it binds, and binds clones of what is not `Copy`.
+///
+/// ```
+/// use saas_core::sql::{self, Fragment};
+/// let author = 7_i64;
+/// let posts = sql::fragment(move |query| {
+///     query.push("select * from posts where author = ").push_bind(author);
+/// });
+/// let mut query = sqlx::QueryBuilder::<sqlx::Sqlite>::new("select count(*) from (");
+/// posts.push_to(&mut query);
+/// query.push(") as posts");
+/// assert_eq!(
+///     query.sql().as_str(),
+///     "select count(*) from (select * from posts where author = ?) as posts",
+/// );
+/// ```
+///
+/// The database is the one that it is used on. Where it is used on none that is known, as in a
+/// function's result, the closure's parameter says: `|query: &mut QueryBuilder<Postgres>|`.
+pub fn fragment<DB, F>(write: F) -> FromFn<DB, F>
+where
+    DB: Database,
+    F: Fn(&mut QueryBuilder<DB>) + Send + Sync,
+{
+    FromFn { write, on: PhantomData }
+}
+
+/// What [`fragment`] makes.
+pub struct FromFn<DB, F> {
+    write: F,
+    /// Owns no database, so it crosses threads whatever that is.
+    on: PhantomData<fn(DB)>,
+}
+
+impl<DB, F> Fragment<DB> for FromFn<DB, F>
+where
+    DB: Database,
+    F: Fn(&mut QueryBuilder<DB>) + Send + Sync,
+{
+    fn push_to(&self, query: &mut QueryBuilder<DB>) {
+        (self.write)(query);
+    }
+}
+
+impl<DB, F> fmt::Debug for FromFn<DB, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FromFn").finish_non_exhaustive()
     }
 }

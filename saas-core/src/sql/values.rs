@@ -1,3 +1,5 @@
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
 use sqlx::{Database, Encode, FromRow, QueryBuilder, Type};
 
 use crate::Entity;
@@ -10,6 +12,15 @@ use crate::Entity;
 pub trait Binds<T: ?Sized>: Database {
     /// Appends a placeholder and binds the value to it.
     fn push_bind(query: &mut QueryBuilder<Self>, value: &T);
+
+    /// The type of the database that every `T` is sent as.
+    fn type_info() -> Self::TypeInfo;
+
+    /// Writes the value alone, as an element of an array.
+    ///
+    /// # Errors
+    /// What the type's own `Encode` says.
+    fn encode(value: &T, buffer: &mut Self::ArgumentBuffer) -> Result<IsNull, BoxDynError>;
 }
 
 impl<DB, T> Binds<T> for DB
@@ -19,6 +30,14 @@ where
 {
     fn push_bind(query: &mut QueryBuilder<Self>, value: &T) {
         query.push_bind(value);
+    }
+
+    fn type_info() -> DB::TypeInfo {
+        <T as Type<DB>>::type_info()
+    }
+
+    fn encode(value: &T, buffer: &mut DB::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        value.encode_by_ref(buffer)
     }
 }
 
@@ -42,17 +61,60 @@ where
 pub trait Record<DB: Database>: Entity {
     /// Binds the value of `Self::COLUMNS[column]`.
     fn push_value(&self, column: usize, query: &mut QueryBuilder<DB>);
+
+    /// What the values of `Self::COLUMNS[column]` are sent as. `None` where it is not known: such an
+    /// entity is then written value by value, never as arrays of columns.
+    fn type_info(_column: usize) -> Option<DB::TypeInfo> {
+        None
+    }
+
+    /// Writes the value of `Self::COLUMNS[column]` as an element of an array.
+    ///
+    /// # Errors
+    /// What the type's own `Encode` says; also where [`type_info`](Self::type_info) knows no type.
+    fn encode_value(
+        &self,
+        _column: usize,
+        _buffer: &mut DB::ArgumentBuffer,
+    ) -> Result<IsNull, BoxDynError> {
+        Err("the column has no known type".into())
+    }
 }
 
 /// A database that takes the columns of an `E`; `E: Record<DB>` turned round.
 pub trait Writes<E>: Database {
     /// Binds the value of `E::COLUMNS[column]`.
     fn push_value(entity: &E, column: usize, query: &mut QueryBuilder<Self>);
+
+    /// [`Record::type_info`].
+    fn column_type(column: usize) -> Option<Self::TypeInfo>;
+
+    /// [`Record::encode_value`].
+    ///
+    /// # Errors
+    /// As there.
+    fn encode_value(
+        entity: &E,
+        column: usize,
+        buffer: &mut Self::ArgumentBuffer,
+    ) -> Result<IsNull, BoxDynError>;
 }
 
 impl<DB: Database, E: Record<DB>> Writes<E> for DB {
     fn push_value(entity: &E, column: usize, query: &mut QueryBuilder<Self>) {
         entity.push_value(column, query);
+    }
+
+    fn column_type(column: usize) -> Option<DB::TypeInfo> {
+        E::type_info(column)
+    }
+
+    fn encode_value(
+        entity: &E,
+        column: usize,
+        buffer: &mut DB::ArgumentBuffer,
+    ) -> Result<IsNull, BoxDynError> {
+        entity.encode_value(column, buffer)
     }
 }
 
@@ -89,6 +151,24 @@ macro_rules! __record {
                     $($index => <DB as $crate::sql::Binds<$type>>::push_bind(query, &self.$($value)+),)*
                     // No such column: the statement then has a placeholder too few and is refused.
                     _ => {}
+                }
+            }
+
+            fn type_info(column: usize) -> ::core::option::Option<DB::TypeInfo> {
+                match column {
+                    $($index => ::core::option::Option::Some(<DB as $crate::sql::Binds<$type>>::type_info()),)*
+                    _ => ::core::option::Option::None,
+                }
+            }
+
+            fn encode_value(
+                &self,
+                column: usize,
+                buffer: &mut DB::ArgumentBuffer,
+            ) -> ::core::result::Result<$crate::sql::__private::IsNull, $crate::sql::__private::BoxDynError> {
+                match column {
+                    $($index => <DB as $crate::sql::Binds<$type>>::encode(&self.$($value)+, buffer),)*
+                    _ => ::core::result::Result::Err("no such column".into()),
                 }
             }
         }

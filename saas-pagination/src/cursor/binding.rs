@@ -30,6 +30,13 @@ impl Binding {
         }
     }
 
+    /// The column that keeps later rows out of a walk. The empty text before it is no filter's
+    /// canonical form.
+    pub(crate) fn as_of(&mut self, column: &str) {
+        self.text(&[]);
+        self.text(column.as_bytes());
+    }
+
     /// One filter, in its canonical form.
     pub(crate) fn filter(&mut self, canonical: &[u8]) {
         self.text(canonical);

@@ -58,7 +58,12 @@ fn take(input: &mut &[u8]) -> Option<Value> {
         [NANOS] => {
             let seconds = i64::from_be_bytes(fixed(input)?);
             let nanos = u32::from_be_bytes(fixed(input)?);
-            Value::Timestamp(DateTime::from_timestamp(seconds, nanos)?)
+            let moment = DateTime::from_timestamp(seconds, nanos)?;
+            // One moment has one form.
+            if has_microseconds(moment) {
+                return None;
+            }
+            Value::Timestamp(moment)
         }
         [DATE] => {
             let days = i32::from_be_bytes(fixed(input)?);
@@ -71,12 +76,16 @@ fn take(input: &mut &[u8]) -> Option<Value> {
 /// PostgreSQL has microseconds. SQLite keeps whatever it was given, and a cursor that rounded it
 /// would lose or repeat the boundary row: so finer moments, and leap seconds, take the long form.
 fn put_moment(moment: DateTime<Utc>, out: &mut Vec<u8>) {
-    let nanos = moment.timestamp_subsec_nanos();
-    if nanos.is_multiple_of(1000) && nanos < 1_000_000_000 {
+    if has_microseconds(moment) {
         return tagged(MICROS, &moment.timestamp_micros().to_be_bytes(), out);
     }
     tagged(NANOS, &moment.timestamp().to_be_bytes(), out);
-    out.extend_from_slice(&nanos.to_be_bytes());
+    out.extend_from_slice(&moment.timestamp_subsec_nanos().to_be_bytes());
+}
+
+fn has_microseconds(moment: DateTime<Utc>) -> bool {
+    let nanos = moment.timestamp_subsec_nanos();
+    nanos.is_multiple_of(1000) && nanos < 1_000_000_000
 }
 
 fn tagged(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {

@@ -2,11 +2,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
-use saas_core::{Clock, SystemClock};
+use saas_core::{Clock, SystemClock, truncate_to_micros};
 use sha2::Sha256;
 
-use super::{Binding, SIGNATURE};
+use super::{Binding, SIGNATURE, SIGNED};
 use crate::Error;
 
 /// What an application seals and opens cursors with: a ring of secrets, and how long cursors live.
@@ -26,6 +27,7 @@ pub struct Cursors {
     older: Vec<Secret>,
     lifetime: Option<Duration>,
     clock: Arc<dyn Clock>,
+    version: u8,
 }
 
 impl Cursors {
@@ -40,6 +42,7 @@ impl Cursors {
             older: Vec::new(),
             lifetime: None,
             clock: Arc::new(SystemClock),
+            version: SIGNED,
         })
     }
 
@@ -61,11 +64,33 @@ impl Cursors {
         self
     }
 
+    /// Makes cursors whose sort keys nobody can read but who has the secret; no longer than those
+    /// that are only signed. Opens both kinds.
+    ///
+    /// A client can still tell how many bytes the keys take, and that two cursors are of the same
+    /// row. Before the first process makes such cursors, every process must have the feature `aead`.
+    #[cfg(feature = "aead")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "aead")))]
+    #[must_use]
+    pub fn encrypted(mut self) -> Self {
+        self.version = super::ENCRYPTED;
+        self
+    }
+
     /// Tells the time by another clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
+    }
+
+    /// The present moment, as precisely as PostgreSQL keeps one.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        truncate_to_micros(self.clock.now())
+    }
+
+    pub(super) fn version(&self) -> u8 {
+        self.version
     }
 
     pub(super) fn current(&self) -> &Secret {
@@ -111,6 +136,8 @@ pub(crate) struct Secret {
 const FOR_ID: u8 = 1;
 const FOR_BINDING: u8 = 2;
 const FOR_CURSOR: u8 = 3;
+#[cfg(feature = "aead")]
+const FOR_CIPHER: u8 = 4;
 
 impl Secret {
     fn new(secret: &[u8]) -> Result<Self, Error> {
@@ -140,11 +167,20 @@ impl Secret {
         signature
     }
 
+    #[cfg(feature = "aead")]
+    pub(super) fn cipher_key(&self) -> [u8; 32] {
+        self.over(FOR_CIPHER, &[])
+    }
+
     /// In constant time.
-    pub(super) fn verify(&self, binding: &[u8; 32], signed: &[u8], signature: &[u8]) -> bool {
-        let mac = self.keyed(FOR_CURSOR, &[binding, signed]);
-        // Its length is checked here: the comparison itself would take any prefix.
-        signature.len() == SIGNATURE && mac.verify_truncated_left(signature).is_ok()
+    pub(super) fn verify(
+        &self,
+        binding: &[u8; 32],
+        [header, values]: [&[u8]; 2],
+        signature: &[u8; SIGNATURE],
+    ) -> bool {
+        let mac = self.keyed(FOR_CURSOR, &[binding, header, values]);
+        mac.verify_truncated_left(signature).is_ok()
     }
 
     fn over(&self, purpose: u8, parts: &[&[u8]]) -> [u8; 32] {

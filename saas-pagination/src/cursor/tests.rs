@@ -115,6 +115,93 @@ fn padding_and_other_alphabets_are_refused() {
 }
 
 #[test]
+fn bits_that_base64_does_not_need_are_zero() {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    for text in ["", "a"] {
+        let cursor = sealed(&[Value::Text(text.into())]);
+        let spare = if cursor.len() % 4 == 2 { 16 } else { 4 };
+        let (head, last) = cursor.split_at(cursor.len() - 1);
+        let last = ALPHABET.iter().position(|char| *char == last.as_bytes()[0]).unwrap();
+        assert_eq!(last % spare, 0);
+        for other in &ALPHABET[last + 1..last + spare] {
+            let text = format!("{head}{}", char::from(*other));
+            assert_eq!(reopened(&text), Err(CursorError::Encoding));
+        }
+    }
+}
+
+#[test]
+fn a_moment_has_one_spelling() {
+    let moment = moment("2026-01-02T03:04:05.123456Z");
+    let mut long = vec![9];
+    long.extend_from_slice(&moment.timestamp().to_be_bytes());
+    long.extend_from_slice(&moment.timestamp_subsec_nanos().to_be_bytes());
+    assert_eq!(codec::take_all(&mut &long[..]), None);
+    // One nanosecond later it is the long one.
+    *long.last_mut().unwrap() += 1;
+    let later = moment + chrono::TimeDelta::nanoseconds(1);
+    assert_eq!(codec::take_all(&mut &long[..]), Some(vec![Value::Timestamp(later)]));
+}
+
+/// Once over every way in which the tests below and above break a cursor.
+#[test]
+fn whatever_is_wrong_with_a_cursor_the_client_reads_the_same() {
+    let list = crate::List::new("rows", "id", |id: &i64| *id)
+        .sort("other", "other", |id: &i64| *id)
+        .filter::<i64>("id", "id", [crate::Operator::Gte]);
+    let clock = Arc::new(ManualClock::at(moment("2026-01-01T00:00:00Z")));
+    let cursors = cursors().expire_after(Duration::from_secs(1)).with_clock(clock.clone());
+    let cursor = |list: &crate::List<i64>, query: &str, cursors: &Cursors, scope: &str| {
+        list.request(query, cursors, scope).unwrap().cursor(&1).unwrap()
+    };
+    let good = cursor(&list, "", &cursors, "a");
+    assert!(list.request(&format!("after={good}"), &cursors, "a").is_ok());
+    let with_first = |byte| {
+        let mut bytes = URL_SAFE_NO_PAD.decode(&good).unwrap();
+        bytes[0] = byte;
+        URL_SAFE_NO_PAD.encode(bytes)
+    };
+    let flipped = |bit: usize| {
+        let mut bytes = URL_SAFE_NO_PAD.decode(&good).unwrap();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        URL_SAFE_NO_PAD.encode(bytes)
+    };
+    let elsewhere = crate::List::new("elsewhere", "id", |id: &i64| *id);
+    let until = crate::List::new("rows", "id", |id: &i64| *id).as_of("at");
+    let mut bad = vec![
+        String::new(),
+        "%00".into(),
+        "%FF".into(),
+        "A".repeat(1 << 20),
+        format!("{good}="),
+        format!("{good}A"),
+        format!("{good}AAAA"),
+        with_first(0),
+        with_first(2),
+        with_first(3),
+        cursor(&list, "", &Cursors::new([2; 32]).unwrap(), "a"),
+        cursor(&list, "", &cursors, "b"),
+        cursor(&list, "sort=other", &cursors, "a"),
+        cursor(&list, "sort=-other", &cursors, "a"),
+        cursor(&list, "id[gte]=1", &cursors, "a"),
+        cursor(&elsewhere, "", &cursors, "a"),
+        cursor(&until, "", &cursors, "a"),
+    ];
+    bad.extend((1..good.len()).map(|length| good[..length].to_owned()));
+    bad.extend((0..good.len() * 6 / 8 * 8).map(flipped));
+    clock.advance(Duration::from_secs(2));
+    bad.push(good.clone());
+    let answer = |text: &str| {
+        let error = list.request(&format!("after={text}"), &cursors, "a").unwrap_err();
+        saas_core::Problem::from(error).to_json()
+    };
+    for text in bad {
+        assert_eq!(answer(&text), answer("x"), "{text:.80}");
+    }
+    assert!(answer("x").contains("not a valid cursor of this list"));
+}
+
+#[test]
 fn a_megabyte_is_refused_before_it_is_decoded() {
     assert_eq!(reopened(&"A".repeat(1 << 20)), Err(CursorError::TooLong));
     assert_eq!(reopened(&"A".repeat(MAX_CHARS + 1)), Err(CursorError::TooLong));
@@ -133,8 +220,8 @@ fn the_longest_name_of_200_characters_fits_and_what_does_not_is_an_error() {
 #[test]
 fn another_version_or_key_is_refused() {
     let mut bytes = URL_SAFE_NO_PAD.decode(sealed(&common())).unwrap();
-    bytes[0] = 2;
-    assert_eq!(reopened(&URL_SAFE_NO_PAD.encode(bytes)), Err(CursorError::Version(2)));
+    bytes[0] = 3;
+    assert_eq!(reopened(&URL_SAFE_NO_PAD.encode(bytes)), Err(CursorError::Version(3)));
     let stranger = Cursors::new([2; 32]).unwrap();
     assert_eq!(open(&sealed(&common()), &stranger, &binding()), Err(CursorError::UnknownKey));
 }
@@ -207,6 +294,83 @@ fn forging_with_the_right_header_is_caught_by_the_signature() {
     bytes[last] ^= 1;
     bytes[HEADER + 3] ^= 1;
     assert_eq!(reopened(&URL_SAFE_NO_PAD.encode(&bytes)), Err(CursorError::Forged));
+}
+
+#[cfg(feature = "aead")]
+mod encrypted {
+    use super::*;
+
+    fn encrypted(values: &[Value]) -> String {
+        Sealer::new(&cursors().encrypted(), &binding()).seal(values).unwrap()
+    }
+
+    #[test]
+    fn either_kind_is_as_long_and_opened_by_whoever_makes_the_other() {
+        assert_eq!(encrypted(&common()).len(), sealed(&common()).len());
+        assert_eq!(reopened(&encrypted(&common())).unwrap(), common());
+        let signed = sealed(&common());
+        assert_eq!(open(&signed, &cursors().encrypted(), &binding()).unwrap(), common());
+    }
+
+    #[test]
+    fn no_byte_of_a_key_can_be_seen() {
+        let secret = [Value::Text("Ada Lovelace".into()), Value::I64(0), Value::Null];
+        let plain = URL_SAFE_NO_PAD.decode(sealed(&secret)).unwrap();
+        let hidden = URL_SAFE_NO_PAD.decode(encrypted(&secret)).unwrap();
+        let values = HEADER..plain.len() - SIGNATURE;
+        for part in plain[values.clone()].windows(3) {
+            assert!(!hidden[values.clone()].windows(3).any(|seen| seen == part), "{part:?}");
+        }
+        assert_ne!(plain[values.clone()], hidden[values.clone()]);
+        // Nor does a row that differs in its first key alone show it in the others.
+        let other = [Value::Text("Ada Lovelacf".into()), Value::I64(0), Value::Null];
+        let other = URL_SAFE_NO_PAD.decode(encrypted(&other)).unwrap();
+        let same = hidden[values.clone()].iter().zip(&other[values]).filter(|(a, b)| a == b);
+        assert!(same.count() < 8);
+    }
+
+    #[test]
+    fn the_same_row_has_the_same_cursor_under_the_same_secret_only() {
+        assert_eq!(encrypted(&common()), encrypted(&common()));
+        let other = Cursors::new([2; 32]).unwrap().encrypted();
+        let other = Sealer::new(&other, &binding()).seal(&common()).unwrap();
+        assert_ne!(encrypted(&common())[18..40], other[18..40]);
+    }
+
+    #[test]
+    fn no_bit_of_it_can_be_flipped_and_none_passes_for_the_other_kind() {
+        let bytes = URL_SAFE_NO_PAD.decode(encrypted(&common())).unwrap();
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(reopened(&URL_SAFE_NO_PAD.encode(flipped)).is_err(), "bit {bit}");
+        }
+        for (cursor, version) in [(encrypted(&common()), 1), (sealed(&common()), 2)] {
+            let mut bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap();
+            bytes[0] = version;
+            assert_eq!(reopened(&URL_SAFE_NO_PAD.encode(bytes)), Err(CursorError::Forged));
+        }
+    }
+
+    #[test]
+    fn it_belongs_to_one_list_and_expires_like_the_others() {
+        let other = Binding::new("customers", &Scope::from(()));
+        let cursor = encrypted(&common());
+        assert_eq!(open(&cursor, &cursors(), &other), Err(CursorError::Foreign));
+        let clock = Arc::new(ManualClock::at(moment("2026-01-01T00:00:00Z")));
+        let cursors = cursors().encrypted().expire_after(Duration::from_secs(1));
+        let cursors = cursors.with_clock(clock.clone());
+        let cursor = Sealer::new(&cursors, &binding()).seal(&common()).unwrap();
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(open(&cursor, &cursors, &binding()), Err(CursorError::Expired));
+    }
+
+    proptest! {
+        #[test]
+        fn any_values_come_back(values in prop::collection::vec(value(), 0..6)) {
+            prop_assert_eq!(reopened(&encrypted(&values)).unwrap(), values);
+        }
+    }
 }
 
 fn value() -> impl Strategy<Value = Value> {

@@ -1,6 +1,7 @@
 use chrono::NaiveDate;
 use saas_core::sql::Statements;
 use saas_core::{Entity, Id, Problem, TenantId};
+use sqlx::QueryBuilder;
 
 use super::*;
 use crate::{List, Operator::*};

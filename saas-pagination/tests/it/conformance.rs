@@ -9,27 +9,9 @@ use saas_pagination::{Cursors, Error, List, Page, Plan, Request};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use crate::databases::{Db, postgres, run, sqlite};
+use crate::databases::{Db, on_both, run};
 use crate::rows::{Row, create, insert};
-use crate::statements;
-
-/// Runs each function on SQLite and on PostgreSQL.
-macro_rules! on_both {
-    ($($name:ident),* $(,)?) => {
-        mod on_sqlite {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name::<sqlx::Sqlite>(&mut super::sqlite().await).await;
-            })*
-        }
-        mod on_postgres {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name::<sqlx::Postgres>(&mut super::postgres().await).await;
-            })*
-        }
-    };
-}
+use crate::statements::Counted;
 
 on_both!(
     the_next_page_begins_right_though_the_cursors_row_is_gone,
@@ -44,11 +26,11 @@ on_both!(
     links_lead_through_the_whole_list,
 );
 
-fn at(row: i64) -> DateTime<Utc> {
+pub(crate) fn at(row: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_225_600, 0).unwrap() + TimeDelta::microseconds(row)
 }
 
-fn row(number: i64) -> Row {
+pub(crate) fn row(number: i64) -> Row {
     Row {
         id: Uuid::from_u128(u128::try_from(number).unwrap()),
         whole: Some(number),
@@ -62,7 +44,7 @@ fn row(number: i64) -> Row {
     }
 }
 
-fn list() -> List<Row> {
+pub(crate) fn list() -> List<Row> {
     List::new("rows", "id", |row: &Row| row.id)
         .sort("whole", "whole", |row: &Row| row.whole.unwrap())
         .sort("day", "day", |row: &Row| row.day)
@@ -75,13 +57,13 @@ fn list() -> List<Row> {
         .filter_expression("kind", "lower(text)", |kind: String| kind.to_lowercase(), [Eq])
 }
 
-fn cursors() -> Cursors {
+pub(crate) fn cursors() -> Cursors {
     Cursors::new([7; 32]).unwrap()
 }
 
-const ROWS: Raw = Raw("select * from listed_rows");
+pub(crate) const ROWS: Raw = Raw("select * from listed_rows");
 
-async fn filled<DB: Db>(conn: &mut DB::Connection, count: i64) {
+pub(crate) async fn filled<DB: Db>(conn: &mut DB::Connection, count: i64) {
     create::<DB>(conn, "listed_rows").await;
     insert::<DB>(conn, "listed_rows", &(1..=count).map(row).collect::<Vec<_>>()).await;
 }
@@ -90,7 +72,7 @@ async fn page<DB: Db>(conn: &mut DB::Connection, query: &str) -> Page<Row> {
     list().request(query, &cursors(), ()).unwrap().fetch(ROWS, conn).await.unwrap()
 }
 
-fn numbers(page: &Page<Row>) -> Vec<i64> {
+pub(crate) fn numbers(page: &Page<Row>) -> Vec<i64> {
     page.items.iter().map(|row| row.whole.unwrap()).collect()
 }
 
@@ -227,22 +209,23 @@ async fn moments_one_microsecond_or_nanosecond_apart_are_told_apart<DB: Db>(
 }
 
 async fn a_page_is_one_statement<DB: Db>(conn: &mut DB::Connection) {
-    create::<DB>(conn, statements::COUNTED).await;
+    let counted = Counted::new::<DB>("pages");
+    create::<DB>(conn, counted.table).await;
     let rows: Vec<_> = (1..=9).map(row).collect();
-    insert::<DB>(conn, statements::COUNTED, &rows).await;
-    let base = Raw("select * from counted_rows");
+    insert::<DB>(conn, counted.table, &rows).await;
+    let base = counted.rows();
     for sort in ["whole", "-whole", "day", "-day"] {
         let (list, cursors) = (list(), cursors());
         let query = format!("sort={sort}&limit=3");
         let request =
             |query: &str| -> Request<'_, Row> { list.request(query, &cursors, ()).unwrap() };
-        statements::take();
+        counted.take();
         let first = request(&query).fetch(base, &mut *conn).await.unwrap();
-        assert_eq!(statements::take(), 1, "{sort}");
+        assert_eq!(counted.take(), 1, "{sort}");
         let end = first.page_info.end_cursor.unwrap();
         for cursor in [format!("&after={end}"), format!("&before={end}")] {
             request(&format!("{query}{cursor}")).fetch(base, &mut *conn).await.unwrap();
-            assert_eq!(statements::take(), 1, "{sort}{cursor}");
+            assert_eq!(counted.take(), 1, "{sort}{cursor}");
         }
     }
 }

@@ -5,6 +5,25 @@ use sqlx::{Connection, PgConnection, QueryBuilder, SqliteConnection};
 
 use crate::rows::Row;
 
+/// Runs each function on SQLite and on PostgreSQL.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name::<sqlx::Sqlite>(&mut crate::databases::sqlite().await).await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name::<sqlx::Postgres>(&mut crate::databases::postgres().await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both;
+
 /// What the tests ask of a database.
 pub(crate) trait Db: Backend + Reads<Row> {}
 impl<DB: Backend + Reads<Row>> Db for DB {}

@@ -2,9 +2,22 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on ends.
 
+mod as_of;
+mod cases;
 mod conformance;
 mod databases;
+mod deep;
+#[cfg(all(feature = "axum", feature = "actix"))]
+mod http;
+mod odd_values;
+#[cfg(feature = "openapi")]
+mod openapi;
+mod pains;
 mod plans;
+mod relay;
 mod rows;
 mod statements;
+mod streams;
+mod totals;
+mod walker;
 mod walks;

@@ -1,7 +1,10 @@
 //! What the databases make of the statements: index ranges, at any depth, for every shape of sort.
 //! The indexes are plain; each serves its sort in both directions.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveDate, Utc};
+use saas_core::ManualClock;
 use saas_core::sql::{Backend, Fragment, Raw, Reads, Statements};
 use saas_pagination::{Cursors, Key, List};
 use sqlx::{Connection, PgConnection, QueryBuilder, Row as _, SqliteConnection};
@@ -25,6 +28,11 @@ fn list() -> List<Invoice> {
         .sort_by("mixed", [total, Key::new("created_at", |i: &Invoice| i.created_at)])
 }
 
+/// As it is, and keeping later rows out of its walks.
+fn lists() -> [List<Invoice>; 2] {
+    [list(), list().as_of("created_at")]
+}
+
 const SORTS: [&str; 6] = ["created_at", "-created_at", "due_on", "-due_on", "mixed", "-mixed"];
 
 const INDEXES: [&str; 3] = [
@@ -42,21 +50,27 @@ const BASE: Raw = Raw(
 /// Positions at the head, in the middle of a tie group, around the NULLs and near the end.
 const OFFSETS: [u32; 5] = [0, 5_000, 13_200, 13_400, 19_900];
 
-/// The statement of a page behind `explain`.
-fn explained<DB: Backend>(explain: &str, query: &str) -> QueryBuilder<DB> {
-    let list = list();
-    let plan = list.request(query, &cursors(), ()).unwrap().plan(BASE);
+/// The statement of a page, or of a connection, behind `explain`.
+fn explained<DB: Backend>(list: &List<Invoice>, explain: &str, query: &str) -> QueryBuilder<DB> {
     let mut statement = QueryBuilder::new(explain);
-    Fragment::<DB>::push_to(&plan, &mut statement);
+    if query.contains("limit=") {
+        let plan = list.request(query, &cursors(), ()).unwrap().plan(BASE);
+        Fragment::<DB>::push_to(&plan, &mut statement);
+    } else {
+        let plan = list.connection(query, &cursors(), ()).unwrap().plan(BASE);
+        Fragment::<DB>::push_to(&plan, &mut statement);
+    }
     statement
 }
 
 fn cursors() -> Cursors {
-    Cursors::new([7; 32]).unwrap()
+    let clock = ManualClock::at("2026-06-01T00:00:00Z".parse().unwrap());
+    Cursors::new([7; 32]).unwrap().with_clock(Arc::new(clock))
 }
 
-/// The first page of every sort, and both ways from each position.
-async fn queries<DB>(conn: &mut DB::Connection) -> Vec<String>
+/// The first page of every sort, and both ways from each position; and connections from either end
+/// and from one position towards the next.
+async fn queries<DB>(conn: &mut DB::Connection, list: &List<Invoice>) -> Vec<String>
 where
     DB: Backend + Reads<Invoice>,
 {
@@ -71,17 +85,39 @@ where
     let mut queries = Vec::new();
     for sort in SORTS {
         queries.push(format!("sort={sort}&limit=10"));
+        queries.push(format!("sort={sort}&last=10"));
+        let mut after = None;
         for offset in OFFSETS {
             let sql = format!("{} order by {} limit 1 offset {offset}", BASE.0, order(sort));
             let row = DB::fetch_optional(conn, QueryBuilder::new(sql), Statements::Unnamed).await;
             let row = <DB as Reads<Invoice>>::read(&row.unwrap().unwrap()).unwrap();
             let query = format!("sort={sort}&limit=10");
-            let cursor = list().request(&query, &cursors(), ()).unwrap().cursor(&row).unwrap();
+            let cursor = list.request(&query, &cursors(), ()).unwrap().cursor(&row).unwrap();
             queries.push(format!("{query}&after={cursor}"));
             queries.push(format!("{query}&before={cursor}"));
+            queries.push(format!("sort={sort}&first=10&before={cursor}"));
+            queries.push(format!("sort={sort}&last=10&after={cursor}"));
+            if let Some(after) = after.replace(cursor.clone()) {
+                let bounds = format!("sort={sort}&after={after}&before={cursor}");
+                let counts = ["first=10", "last=10", "first=10&last=5"];
+                queries.extend(counts.map(|counts| format!("{bounds}&{counts}")));
+            }
         }
     }
     queries
+}
+
+/// Every query of either list.
+async fn every<DB>(conn: &mut DB::Connection) -> Vec<(Arc<List<Invoice>>, String)>
+where
+    DB: Backend + Reads<Invoice>,
+{
+    let mut every = Vec::new();
+    for list in lists().map(Arc::new) {
+        let queries = queries::<DB>(conn, &list).await.into_iter();
+        every.extend(queries.map(|query| (Arc::clone(&list), query)));
+    }
+    every
 }
 
 #[tokio::test]
@@ -99,10 +135,10 @@ async fn slow_postgres_reads_the_pages_rows_and_twelve_buffers_more_at_most() {
     for statement in INDEXES.into_iter().chain(["analyze planned"]) {
         run::<sqlx::Postgres>(conn, statement).await;
     }
-    for query in queries::<sqlx::Postgres>(conn).await {
+    for (list, query) in every::<sqlx::Postgres>(conn).await {
         // Temporary tables count as local buffers.
-        let mut explain =
-            explained("explain (analyze, buffers, format json, timing off, summary off) ", &query);
+        let explain = "explain (analyze, buffers, format json, timing off, summary off) ";
+        let mut explain = explained(&list, explain, &query);
         let json: serde_json::Value =
             explain.build_query_scalar().fetch_one(&mut *conn).await.unwrap();
         let root = &json[0]["Plan"];
@@ -137,23 +173,27 @@ async fn sqlite_searches_an_index_in_every_branch() {
     for statement in INDEXES {
         run::<sqlx::Sqlite>(conn, statement).await;
     }
-    for query in queries::<sqlx::Sqlite>(conn).await {
-        for line in lines_that_touch(conn, &query).await {
+    for (list, query) in every::<sqlx::Sqlite>(conn).await {
+        for line in lines_that_touch(conn, &list, &query).await {
             assert!(line.starts_with("SEARCH planned USING INDEX planned_"), "{query}: {line}");
         }
     }
     // With statistics it may find the primary key as good, where a third of the rows are NULL.
     run::<sqlx::Sqlite>(conn, "analyze").await;
-    for query in queries::<sqlx::Sqlite>(conn).await {
-        for line in lines_that_touch(conn, &query).await {
+    for (list, query) in every::<sqlx::Sqlite>(conn).await {
+        for line in lines_that_touch(conn, &list, &query).await {
             assert!(line.starts_with("SEARCH planned USING INDEX "), "{query}: {line}");
         }
     }
 }
 
 /// The lines of the plan that read the table.
-async fn lines_that_touch(conn: &mut SqliteConnection, query: &str) -> Vec<String> {
-    let mut explain = explained::<sqlx::Sqlite>("explain query plan ", query);
+async fn lines_that_touch(
+    conn: &mut SqliteConnection,
+    list: &List<Invoice>,
+    query: &str,
+) -> Vec<String> {
+    let mut explain = explained::<sqlx::Sqlite>(list, "explain query plan ", query);
     let rows = explain.build().fetch_all(conn).await.unwrap();
     let mut plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
     // What is sorted is a page: nothing within a branch is, not even in part.

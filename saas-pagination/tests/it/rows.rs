@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use saas_core::Kind;
+use saas_core::schema::Dialect;
 use saas_core::sql::{Backend, Binds, Statements};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
@@ -34,11 +35,33 @@ pub(crate) const COLUMNS: [(&str, Kind); 8] = [
 
 /// Makes `table` of this connection's own, without rows.
 pub(crate) async fn create<DB: Backend>(conn: &mut DB::Connection, table: &str) {
+    create_with::<DB>(conn, table, "text", DB::DIALECT.type_name(Kind::Text)).await;
+}
+
+/// The same with another type for one column, or with more than the type.
+pub(crate) async fn create_with<DB: Backend>(
+    conn: &mut DB::Connection,
+    table: &str,
+    column: &str,
+    declared: &str,
+) {
     let id = DB::DIALECT.type_name(Kind::Uuid);
-    let columns = COLUMNS.map(|(name, kind)| format!(", {name} {}", DB::DIALECT.type_name(kind)));
+    let columns = COLUMNS.map(|(name, kind)| {
+        let usual = DB::DIALECT.type_name(kind);
+        format!(", {name} {}", if name == column { declared } else { usual })
+    });
     run::<DB>(conn, format!("drop table if exists {table}")).await;
     let columns = columns.concat();
     run::<DB>(conn, format!("create temporary table {table} (id {id} primary key{columns})")).await;
+}
+
+/// Takes every row out. Differs: PostgreSQL would keep the dead ones for whoever looks for the others.
+pub(crate) async fn empty<DB: Backend>(conn: &mut DB::Connection, table: &str) {
+    let verb = match DB::DIALECT {
+        Dialect::Postgres => "truncate",
+        Dialect::Sqlite => "delete from",
+    };
+    run::<DB>(conn, format!("{verb} {table}")).await;
 }
 
 pub(crate) async fn insert<DB: Backend>(conn: &mut DB::Connection, table: &str, rows: &[Row]) {

@@ -1,23 +1,41 @@
-//! How many statements a page takes, counted where sqlx logs them.
+//! How many statements something takes, counted where sqlx logs them.
 
 use std::fmt::Debug;
-use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Once};
 
+use saas_core::sql::{Backend, Raw};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// Only statements on this table count, so that tests beside this one do no harm.
-pub(crate) const COUNTED: &str = "counted_rows";
+/// A table of one test alone, so that tests beside it do no harm.
+pub(crate) struct Counted {
+    pub(crate) table: &'static str,
+    count: Arc<AtomicUsize>,
+}
 
-static COUNT: AtomicUsize = AtomicUsize::new(0);
+static TABLES: Mutex<Vec<(&'static str, Arc<AtomicUsize>)>> = Mutex::new(Vec::new());
 
-/// How many statements on [`COUNTED`] ran since the last call.
-pub(crate) fn take() -> usize {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| tracing::subscriber::set_global_default(Counter).unwrap());
-    COUNT.swap(0, Ordering::SeqCst)
+impl Counted {
+    pub(crate) fn new<DB: Backend>(name: &str) -> Self {
+        static INSTALLED: Once = Once::new();
+        INSTALLED.call_once(|| tracing::subscriber::set_global_default(Counter).unwrap());
+        let table = format!("counted_{name}_on_{}", DB::NAME.to_lowercase()).leak();
+        let count = Arc::default();
+        TABLES.lock().unwrap().push((table, Arc::clone(&count)));
+        Self { table, count }
+    }
+
+    /// All its rows.
+    pub(crate) fn rows(&self) -> Raw {
+        Raw(format!("select * from {}", self.table).leak())
+    }
+
+    /// How many statements on the table ran since the last call.
+    pub(crate) fn take(&self) -> usize {
+        self.count.swap(0, Ordering::SeqCst)
+    }
 }
 
 struct Counter;
@@ -27,9 +45,11 @@ impl Subscriber for Counter {
         metadata.target() == "sqlx::query"
     }
     fn event(&self, event: &Event<'_>) {
-        let mut found = Find(false);
-        event.record(&mut found);
-        COUNT.fetch_add(usize::from(found.0), Ordering::SeqCst);
+        let mut said = Said(String::new());
+        event.record(&mut said);
+        for (table, count) in TABLES.lock().unwrap().iter() {
+            count.fetch_add(usize::from(said.0.contains(table)), Ordering::SeqCst);
+        }
     }
     fn new_span(&self, _: &Attributes<'_>) -> Id {
         Id::from_u64(1)
@@ -40,10 +60,10 @@ impl Subscriber for Counter {
     fn exit(&self, _: &Id) {}
 }
 
-struct Find(bool);
+struct Said(String);
 
-impl Visit for Find {
+impl Visit for Said {
     fn record_debug(&mut self, _: &Field, value: &dyn Debug) {
-        self.0 |= format!("{value:?}").contains(COUNTED);
+        self.0.push_str(&format!("{value:?}"));
     }
 }

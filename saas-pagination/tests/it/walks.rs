@@ -1,149 +1,18 @@
 //! The law: whatever the table, the sort and the page size, walking gives exactly the rows of the
-//! full `order by`, forward, backward and to and fro. `PAGINATION_CASES` sets how many tables.
+//! full `order by`, forward, backward and to and fro; and while others insert and delete, every row
+//! that they leave alone comes once. `PAGINATION_CASES` sets how many tables.
 
 use std::cell::RefCell;
 
-use chrono::{DateTime, NaiveDate};
-use proptest::prelude::*;
-use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
-use saas_core::Kind;
-use saas_core::schema::Dialect;
-use saas_core::sql::{Raw, Reads, Statements};
-use saas_pagination::{Cursors, Key, List, Nulls, Page};
+use saas_core::sql::{Binds, Raw, Reads, Statements};
+use saas_pagination::{Cursors, List, Nulls, Page};
 use sqlx::{Postgres, QueryBuilder, Sqlite};
 use uuid::Uuid;
 
+use crate::cases::{Case, Change, case, list};
 use crate::databases::{Db, postgres, sqlite};
-use crate::rows::{COLUMNS, Row, create, insert};
-
-/// One key of a random sort.
-#[derive(Debug, Clone, Copy)]
-struct Spec {
-    column: usize,
-    descending: bool,
-    nulls: Nulls,
-    nullable: bool,
-}
-
-#[derive(Debug, Clone)]
-struct Case {
-    rows: Vec<Row>,
-    keys: Vec<Spec>,
-    reversed: bool,
-    limit: usize,
-    /// To and fro: true is onward.
-    steps: Vec<bool>,
-}
-
-fn spec() -> impl Strategy<Value = Spec> {
-    let nulls = select(vec![Nulls::First, Nulls::Last]);
-    (0..COLUMNS.len(), any::<bool>(), nulls, any::<bool>()).prop_map(
-        |(column, descending, nulls, nullable)| Spec { column, descending, nulls, nullable },
-    )
-}
-
-/// Few values of each kind, so that there are ties, and those at which others stumble.
-fn row() -> impl Strategy<Value = Row> {
-    let float = vec![f64::NEG_INFINITY, -0.0, 0.0, 5e-324, 1.5, f64::INFINITY, f64::NAN];
-    let text = vec!["", "a", "A", "a ", "ä", "b", "%", "'\"\\", "a\nb", "\u{1f600}", "null"];
-    let micros = vec![0, 1, 2, 1_000, 1_001, 999_999, 1_000_000, -1];
-    let base = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
-    (
-        any::<u128>().prop_map(Uuid::from_u128),
-        prop::option::weighted(0.7, select(vec![i64::MIN, -1, 0, 1, i64::MAX])),
-        prop::option::weighted(0.7, select(float)),
-        prop::option::weighted(0.7, select(text).prop_map(str::to_owned)),
-        prop::option::weighted(
-            0.7,
-            select(micros).prop_map(move |n| base + chrono::TimeDelta::microseconds(n)),
-        ),
-        prop::option::weighted(0.7, (0..4u128).prop_map(Uuid::from_u128)),
-        prop::option::weighted(0.7, any::<bool>()),
-        prop::option::weighted(
-            0.7,
-            (0..4u32).prop_map(|n| NaiveDate::from_yo_opt(2026, 31 + n).unwrap()),
-        ),
-        prop::option::weighted(0.7, select(vec![vec![], vec![0], vec![0, 0], vec![255], vec![1]])),
-    )
-        .prop_map(|(id, whole, float, text, moment, uuid, flag, day, bytes)| Row {
-            id,
-            whole,
-            float,
-            text,
-            moment,
-            uuid,
-            flag,
-            day,
-            bytes,
-        })
-}
-
-fn case() -> impl Strategy<Value = Case> {
-    (
-        prop::collection::vec(row(), 0..40),
-        prop::collection::vec(spec(), 1..=4),
-        any::<bool>(),
-        1..=9usize,
-        prop::collection::vec(any::<bool>(), 0..12),
-    )
-        .prop_map(|(rows, mut keys, reversed, limit, steps)| {
-            let mut seen = [false; COLUMNS.len()];
-            keys.retain(|key| !std::mem::replace(&mut seen[key.column], true));
-            Case { rows, keys, reversed, limit, steps }
-        })
-}
-
-/// Columns that a key takes for NOT NULL have no NULL, nor what SQLite makes one of.
-fn without_nulls(case: &mut Case, dialect: Dialect) {
-    for spec in case.keys.iter().filter(|spec| !spec.nullable) {
-        for row in &mut case.rows {
-            match COLUMNS[spec.column].1 {
-                Kind::BigInt => drop(row.whole.get_or_insert(2)),
-                Kind::Float => {
-                    let float = row.float.get_or_insert(2.5);
-                    if float.is_nan() && dialect == Dialect::Sqlite {
-                        *float = 2.5;
-                    }
-                }
-                Kind::Text => drop(row.text.get_or_insert_default()),
-                Kind::Timestamp => drop(row.moment.get_or_insert_default()),
-                Kind::Uuid => drop(row.uuid.get_or_insert_default()),
-                Kind::Bool => drop(row.flag.get_or_insert_default()),
-                Kind::Date => drop(row.day.get_or_insert_default()),
-                _ => drop(row.bytes.get_or_insert_default()),
-            }
-        }
-    }
-}
-
-macro_rules! key {
-    ($spec:expr, $field:ident) => {
-        if $spec.nullable {
-            Key::new(stringify!($field), |row: &Row| row.$field.clone())
-        } else {
-            Key::new(stringify!($field), |row: &Row| row.$field.clone().unwrap())
-        }
-    };
-}
-
-fn list(keys: &[Spec]) -> List<Row> {
-    let keys = keys.iter().map(|spec| {
-        let key = match COLUMNS[spec.column].0 {
-            "whole" => key!(spec, whole),
-            "float" => key!(spec, float),
-            "text" => key!(spec, text),
-            "moment" => key!(spec, moment),
-            "uuid" => key!(spec, uuid),
-            "flag" => key!(spec, flag),
-            "day" => key!(spec, day),
-            _ => key!(spec, bytes),
-        };
-        let key = key.nulls(spec.nulls);
-        if spec.descending { key.descending() } else { key }
-    });
-    List::new("walked", "id", |row: &Row| row.id).sort_by("keys", keys)
-}
+use crate::rows::{COLUMNS, Row, create, empty, insert};
 
 /// The truth, by the database's own sort.
 async fn sorted<DB: Db>(conn: &mut DB::Connection, case: &Case) -> Vec<Uuid> {
@@ -172,16 +41,19 @@ struct Client<'c, DB: Db> {
 impl<DB: Db> Client<'_, DB> {
     /// Fetches, and compares with rows `from..to` of the truth.
     async fn page(&mut self, cursor: &str, from: usize, to: usize) -> Page<Row> {
+        let page = self.fetch(cursor).await;
+        assert_eq!(ids(&page), self.truth[from..to], "{}{cursor}", self.query);
+        assert_eq!(page.page_info.has_prev, from > 0, "has_prev of {from}..{to}, {cursor}");
+        assert_eq!(page.page_info.has_next, to < self.truth.len(), "has_next of {from}..{to}");
+        page
+    }
+
+    async fn fetch(&mut self, cursor: &str) -> Page<Row> {
         let query = format!("{}{cursor}", self.query);
         // The condition at the top is an `or`: it must not swallow what is added.
         let base = Raw("select * from walked where 1 = 1 or 1 = 0");
         let request = self.list.request(&query, &self.cursors, ()).unwrap();
-        let page = request.fetch(base, &mut *self.conn).await.unwrap();
-        let ids: Vec<_> = page.items.iter().map(|row| row.id).collect();
-        assert_eq!(ids, self.truth[from..to], "{query}");
-        assert_eq!(page.page_info.has_prev, from > 0, "has_prev of {from}..{to}, {query}");
-        assert_eq!(page.page_info.has_next, to < self.truth.len(), "has_next of {from}..{to}");
-        page
+        request.fetch(base, &mut *self.conn).await.unwrap()
     }
 
     async fn walk(&mut self, steps: &[bool]) {
@@ -223,9 +95,83 @@ impl<DB: Db> Client<'_, DB> {
     }
 }
 
-async fn check<DB: Db>(conn: &mut DB::Connection, mut case: Case) {
-    without_nulls(&mut case, DB::DIALECT);
-    create::<DB>(conn, "walked").await;
+fn ids(page: &Page<Row>) -> Vec<Uuid> {
+    page.items.iter().map(|row| row.id).collect()
+}
+
+/// A walk one way while others change the table.
+struct Stroll<'w> {
+    changes: std::slice::Iter<'w, Vec<Change>>,
+    rows: &'w [Row],
+    /// The rows that nobody touched so far, in the order of the list.
+    untouched: Vec<Uuid>,
+}
+
+impl Stroll<'_> {
+    /// From this cursor to the end of the list, or to its beginning. What nobody touches comes once
+    /// and in order, what others insert or delete at most once. Returns the last row's cursor.
+    async fn walk<DB: Db>(
+        &mut self,
+        client: &mut Client<'_, DB>,
+        parameter: &str,
+        from: Option<(Uuid, String)>,
+    ) -> Option<(Uuid, String)> {
+        let backward = parameter == "before";
+        let (mut seen, mut at) = (Vec::new(), from.clone());
+        loop {
+            let cursor =
+                at.as_ref().map_or(String::new(), |(_, cursor)| format!("&{parameter}={cursor}"));
+            let page = client.fetch(&cursor).await;
+            let (mut found, info) = (ids(&page), page.page_info);
+            let (next, more) = if backward {
+                found.reverse();
+                (info.start_cursor, info.has_prev)
+            } else {
+                (info.end_cursor, info.has_next)
+            };
+            at = found.last().copied().zip(next).or(at);
+            seen.extend(found);
+            if !more {
+                break;
+            }
+            for change in self.changes.next().into_iter().flatten() {
+                self.make::<DB>(client.conn, change).await;
+            }
+        }
+        let count = seen.len();
+        let expected = |id: &&Uuid| from.as_ref().is_none_or(|(begun, _)| begun != *id);
+        let mut expected: Vec<_> = self.untouched.iter().filter(expected).copied().collect();
+        if backward {
+            expected.reverse();
+        }
+        let in_order: Vec<_> = seen.iter().filter(|id| expected.contains(id)).copied().collect();
+        assert_eq!(in_order, expected, "{parameter}");
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), count, "a row came twice, {parameter}");
+        at
+    }
+
+    async fn make<DB: Db>(&mut self, conn: &mut DB::Connection, change: &Change) {
+        match change {
+            Change::Insert(row) => {
+                insert::<DB>(conn, "walked", std::slice::from_ref(row)).await;
+            }
+            Change::Delete(_) if self.rows.is_empty() => {}
+            Change::Delete(which) => {
+                let id = which.get(self.rows).id;
+                let mut delete = QueryBuilder::new("delete from walked where id = ");
+                <DB as Binds<Uuid>>::push_bind(&mut delete, &id);
+                DB::execute(conn, delete, Statements::Unnamed).await.unwrap();
+                self.untouched.retain(|other| *other != id);
+            }
+        }
+    }
+}
+
+async fn check<DB: Db>(conn: &mut DB::Connection, case: Case) {
+    let case = case.fitted(DB::DIALECT);
+    empty::<DB>(conn, "walked").await;
     insert::<DB>(conn, "walked", &case.rows).await;
     let truth = sorted::<DB>(conn, &case).await;
     let name = if case.reversed { "-keys" } else { "keys" };
@@ -234,11 +180,16 @@ async fn check<DB: Db>(conn: &mut DB::Connection, mut case: Case) {
     let (list, limit) = (list(&case.keys), case.limit);
     let mut client = Client::<DB> { conn, list, cursors, query, truth, limit };
     client.walk(&case.steps).await;
+    let untouched = client.truth.clone();
+    let mut stroll = Stroll { changes: case.changes.iter(), rows: &case.rows, untouched };
+    let last = stroll.walk(&mut client, "after", None).await;
+    stroll.walk(&mut client, "before", last).await;
 }
 
 fn run<DB: Db>(runtime: &tokio::runtime::Runtime, conn: &mut DB::Connection) {
-    let cases = std::env::var("PAGINATION_CASES").ok().map_or(300, |n| n.parse().unwrap());
+    let cases = std::env::var("PAGINATION_CASES").ok().map_or(2_000, |n| n.parse().unwrap());
     let config = Config { cases, failure_persistence: None, ..Config::default() };
+    runtime.block_on(create::<DB>(conn, "walked"));
     let conn = RefCell::new(conn);
     let result = TestRunner::new(config).run(&case(), |case| {
         runtime.block_on(check::<DB>(&mut conn.borrow_mut(), case));
