@@ -65,6 +65,8 @@ pub trait Entity: Sized + Send + Sync + 'static {
     const OWNER: Owner;
     /// The struct's columns, in the order of its fields.
     const COLUMNS: &'static [ColumnDef];
+    /// The same as a select list: quoted, each with its table.
+    const SELECT: &'static str;
     /// Rows are marked as deleted (`deleted_at`, `deletion_id`) instead of removed.
     const SOFT_DELETES: bool;
     /// The table has `created_at` and `updated_at`, and the statements keep them.

@@ -23,6 +23,8 @@ mod backend;
 mod condition;
 mod fragment;
 mod migrations;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod types;
 mod values;
 

@@ -116,8 +116,8 @@ impl<'a, R> ConnectionRequest<'a, R> {
     /// The connection over `base`, in one statement; see [`Request::fetch`].
     ///
     /// # Errors
-    /// [`Error::Database`] if the statement fails or a row does not decode; [`Error::KeyTooLong`] if
-    /// a row's sort keys do not fit into a cursor.
+    /// As [`Request::fetch`]; [`Error::KeyTooLong`] if the sort keys of any row do not fit into a
+    /// cursor, for every edge has one.
     pub async fn fetch<C, DB>(
         self,
         base: impl Fragment<DB>,
@@ -162,8 +162,7 @@ impl<R, F> ConnectionPlan<'_, R, F> {
     /// The connection, from all rows of this statement in their order.
     ///
     /// # Errors
-    /// [`Error::Database`] if a row does not decode; [`Error::KeyTooLong`] if a row's sort keys do
-    /// not fit into a cursor.
+    /// As [`Plan::page`]; [`Error::KeyTooLong`] if the sort keys of any row do not fit into a cursor.
     pub fn connection<W>(&self, rows: Vec<W>) -> Result<Connection<R>, Error>
     where
         W: Row<Database: Backend<Row = W> + Reads<R>>,

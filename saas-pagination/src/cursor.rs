@@ -83,8 +83,24 @@ impl Sealer {
         Self { secret, binding, expires: cursors.expires(), version: cursors.version() }
     }
 
+    /// Whether the row with these keys has a cursor.
+    pub(crate) fn fits(&self, values: &[Value]) -> bool {
+        self.unsigned(values).is_ok()
+    }
+
     /// The cursor of the row with these keys.
     pub(crate) fn seal(&self, values: &[Value]) -> Result<String, Error> {
+        let mut bytes = self.unsigned(values)?;
+        let signature = self.secret.sign(&self.binding, &bytes);
+        #[cfg(feature = "aead")]
+        if self.version == ENCRYPTED {
+            cipher::apply(&self.secret, &signature, &mut bytes[HEADER..]);
+        }
+        bytes.extend_from_slice(&signature);
+        Ok(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    fn unsigned(&self, values: &[Value]) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::with_capacity(64);
         bytes.push(self.version);
         bytes.extend_from_slice(&self.secret.id());
@@ -94,13 +110,7 @@ impl Sealer {
         if bytes.len() + SIGNATURE > MAX_BYTES {
             return Err(Error::KeyTooLong);
         }
-        let signature = self.secret.sign(&self.binding, &bytes);
-        #[cfg(feature = "aead")]
-        if self.version == ENCRYPTED {
-            cipher::apply(&self.secret, &signature, &mut bytes[HEADER..]);
-        }
-        bytes.extend_from_slice(&signature);
-        Ok(URL_SAFE_NO_PAD.encode(bytes))
+        Ok(bytes)
     }
 }
 

@@ -32,9 +32,19 @@ pub enum Error {
     /// A cursor secret of fewer than 32 bytes.
     #[error("a cursor secret has at least 32 bytes")]
     WeakSecret,
-    /// A row's sort keys do not fit into a cursor of 1 KiB: sort by a shorter column.
+    /// Sort keys do not fit into a cursor of 1 KiB where one is needed: those of every row of a page
+    /// that another follows, or of any row of a connection. Sort by a shorter column.
     #[error("the sort keys of a row do not fit into a cursor")]
     KeyTooLong,
+    /// A column of the sort, or of [`List::as_of`](crate::List::as_of), holds what the database
+    /// compares otherwise than the list says. Rows would be missing from its pages, or come again.
+    #[error("the column `{column}` {mistake}")]
+    KeyColumn {
+        /// The column.
+        column: &'static str,
+        /// What is wrong with it, and what to do.
+        mistake: &'static str,
+    },
     /// The list sorts or filters by a column that the base select does not return.
     #[error("the base select has no column `{column}`, which the list sorts or filters by")]
     MissingColumn {
@@ -59,6 +69,12 @@ pub enum Invalid {
     /// Given more than once.
     #[error("given more than once")]
     Repeated,
+    /// A filter given more than once that takes several values at a time.
+    #[error("given more than once; several values go into one: {instead}")]
+    RepeatedFilter {
+        /// How.
+        instead: String,
+    },
     /// `after` beside `before`.
     #[error("`after` and `before` exclude each other")]
     AfterAndBefore,
@@ -102,7 +118,8 @@ pub enum ErrorKind {
     InvalidInput,
     /// The program is wrong: no request will do better.
     Misuse,
-    /// The database cannot be reached: try again later.
+    /// The database cannot be reached, is stopping, is out of resources or has cancelled the
+    /// statement; or somebody else was in the way. Try again later.
     Unavailable,
     /// The database refused the statement, or its rows are not what the program expects.
     Database,
@@ -137,14 +154,9 @@ impl Error {
             Self::Declaration { .. }
             | Self::MissingColumn { .. }
             | Self::WeakSecret
+            | Self::KeyColumn { .. }
             | Self::KeyTooLong => ErrorKind::Misuse,
-            Self::Database(
-                sqlx::Error::Io(_)
-                | sqlx::Error::Tls(_)
-                | sqlx::Error::PoolTimedOut
-                | sqlx::Error::PoolClosed
-                | sqlx::Error::WorkerCrashed,
-            ) => ErrorKind::Unavailable,
+            Self::Database(source) if is_passing(source) => ErrorKind::Unavailable,
             Self::Database(_) => ErrorKind::Database,
         }
     }
@@ -164,6 +176,25 @@ impl Error {
             Self::Parameter { name, .. } => Some(name),
             _ => None,
         }
+    }
+}
+
+/// Whether the same statement may go through at another time.
+fn is_passing(error: &sqlx::Error) -> bool {
+    use sqlx::Error as Sqlx;
+    match error {
+        Sqlx::Io(_) | Sqlx::Tls(_) | Sqlx::PoolTimedOut | Sqlx::PoolClosed => true,
+        Sqlx::WorkerCrashed | Sqlx::BeginFailed => true,
+        Sqlx::Database(error) => error.code().is_some_and(|code| match &*code {
+            // PostgreSQL: serialization failure, deadlock, lock not available; SQLite: busy and
+            // locked, with their extended codes.
+            "40001" | "40P01" | "55P03" | "5" | "6" | "261" | "517" | "262" => true,
+            // Connection exceptions, operator intervention, out of resources.
+            code => {
+                code.len() == 5 && ["08", "57", "53"].iter().any(|class| code.starts_with(class))
+            }
+        }),
+        _ => false,
     }
 }
 

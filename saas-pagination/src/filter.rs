@@ -103,6 +103,16 @@ impl Filter {
             .ok_or_else(|| Invalid::Operator { allowed: self.spelled() })
     }
 
+    /// What is wrong with giving it twice.
+    pub(crate) fn repeated(&self, operator: Operator) -> Invalid {
+        match operator {
+            Operator::Eq | Operator::In if self.takes(Operator::In) => {
+                Invalid::RepeatedFilter { instead: format!("{}[in]=a,b", self.name) }
+            }
+            _ => Invalid::Repeated,
+        }
+    }
+
     pub(crate) fn takes(&self, operator: Operator) -> bool {
         self.operators.contains(&operator)
     }

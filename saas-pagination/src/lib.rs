@@ -18,6 +18,7 @@ mod page_query;
 mod plan;
 mod query;
 mod request;
+mod row;
 mod run;
 mod scope;
 mod seek;

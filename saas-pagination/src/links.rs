@@ -2,6 +2,9 @@ use form_urlencoded::Serializer;
 
 use crate::PageInfo;
 
+/// A header beyond this is refused by proxies, and the answer with it.
+const MAX_BYTES: usize = 8 * 1024;
+
 /// What the references may hold is settled by the encoding: a query string written anew has no
 /// character that could end the reference or the header.
 pub(crate) fn links(query: &str, page: &PageInfo) -> Option<String> {
@@ -16,7 +19,8 @@ pub(crate) fn links(query: &str, page: &PageInfo) -> Option<String> {
         prev.map(|cursor| link(query, Some(("before", cursor)), "prev")),
         first,
     ];
-    Some(links.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    let links = links.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    (links.len() <= MAX_BYTES).then_some(links)
 }
 
 fn link(query: &str, cursor: Option<(&str, &str)>, relation: &str) -> String {
@@ -48,6 +52,14 @@ mod tests {
     fn the_only_page_has_no_links_and_the_first_one_only_next() {
         assert_eq!(links("", &page(false, false)), None);
         assert_eq!(links("", &page(false, true)).unwrap(), r#"<?after=e>; rel="next""#);
+    }
+
+    #[test]
+    fn links_that_no_proxy_would_take_are_left_out() {
+        let query = |length| format!("q={}", "a".repeat(length));
+        assert!(links(&query(2_000), &page(true, true)).is_some());
+        assert_eq!(links(&query(3_000), &page(true, true)), None);
+        assert!(links(&query(3_000), &page(false, true)).is_some());
     }
 
     #[test]

@@ -1,14 +1,13 @@
+mod check;
+mod requests;
+
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 use saas_core::{Column, Entity, Id, NotNull, Owner};
 
-use crate::error::Error;
 use crate::filter::{Filter, Target};
-use crate::query::RESERVED;
-use crate::{
-    ConnectionRequest, Cursors, FilterColumn, Key, KeyColumn, Operator, Request, Scalar, Scope,
-};
+use crate::{FilterColumn, Key, KeyColumn, Operator, Scalar};
 
 /// What a list offers, said in one place: its sorts, its filters, its limits.
 ///
@@ -83,7 +82,7 @@ impl<E: Entity> List<E> {
 
 impl<R> List<R> {
     /// A list of any rows. `resource` names it in its cursors; the tiebreaker is a column that is
-    /// unique in the list and never NULL (that it can be NULL does not compile). It is appended to
+    /// unique among the rows of the base select and never NULL (that it can be NULL does not compile). It is appended to
     /// every sort that lacks it, in the direction of the sort's last key.
     ///
     /// ```compile_fail,E0080
@@ -149,6 +148,10 @@ impl<R> List<R> {
 
     /// Offers a filter on a column. A string for a column needs the type:
     /// `.filter::<String>("status", "status", [Eq, In])`.
+    ///
+    /// The type is the column's: a `String` for one that holds text, whichever of PostgreSQL's it is; for
+    /// an enum of the database a [`Scalar`] whose `parse` knows its labels. On SQLite a moment or date
+    /// is compared as text, in the form that sqlx writes.
     #[must_use]
     pub fn filter<T: Scalar>(
         mut self,
@@ -211,7 +214,7 @@ impl<R> List<R> {
     ///     .as_of(Post::CREATED_AT);
     /// ```
     ///
-    /// A request without a cursor begins a walk: it takes the moment from the clock of [`Cursors`]
+    /// A request without a cursor begins a walk: it takes the moment from the clock of [`Cursors`](crate::Cursors)
     /// and sees the rows inserted up to then. The moment goes into the walk's cursors, which it makes
     /// twelve characters longer, so that every page sees the same rows, until they are deleted or
     /// moved by an update of a sort key. A list that begins to say `as_of` refuses the cursors from
@@ -227,149 +230,6 @@ impl<R> List<R> {
         self.as_of = Some(column.name());
         self
     }
-
-    /// What a query string asks of this list, for one tenant or other [`Scope`].
-    ///
-    /// `limit` (absent or 0: the default; above the maximum: the maximum), `after` or `before` a
-    /// cursor, `sort`, and the filters.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] for whatever is wrong in the query string, naming the parameter;
-    /// [`Error::Declaration`] if the list contradicts itself.
-    pub fn request(
-        &self,
-        query: &str,
-        cursors: &Cursors,
-        scope: impl Into<Scope>,
-    ) -> Result<Request<'_, R>, Error> {
-        self.check()?;
-        Request::parse(self, query, cursors, &scope.into())
-    }
-
-    /// What a query string asks of this list in the terms of the
-    /// [GraphQL Cursor Connections Specification](https://relay.dev/graphql/connections.htm).
-    ///
-    /// ```
-    /// # use saas_core::sql::Raw;
-    /// # use saas_pagination::{Cursors, List};
-    /// # #[derive(sqlx::FromRow)]
-    /// # struct Post { id: i64 }
-    /// # #[cfg(feature = "sqlite")]
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # use sqlx::Connection;
-    /// # let mut conn = sqlx::SqliteConnection::connect(":memory:").await?;
-    /// # sqlx::raw_sql("create table posts (id integer primary key); insert into posts values (1), (2), (3)").execute(&mut conn).await?;
-    /// # let cursors = Cursors::new([7; 32])?;
-    /// let posts = List::new("posts", "id", |post: &Post| post.id);
-    /// let request = posts.connection("last=2", &cursors, ())?;
-    /// let connection = request.fetch(Raw("select * from posts"), &mut conn).await?;
-    /// assert_eq!(connection.edges[0].node.id, 2);
-    /// assert!(connection.page_info.has_previous_page && !connection.page_info.has_next_page);
-    /// # Ok(()) }
-    /// # #[cfg(not(feature = "sqlite"))]
-    /// # fn main() {}
-    /// ```
-    ///
-    /// `first`, `after`, `last` and `before` follow its algorithm, in any combination: the edges
-    /// after `after` and before `before`, of these the `first`, of these the `last`. Without `first`
-    /// and `last`, `first` is the list's default limit; 0 gives no edges; above the maximum is the
-    /// maximum. `sort` and the filters are those of [`List::request`], and so are the cursors: what
-    /// one of the two returns, the other takes. `limit` is unknown here.
-    ///
-    /// A cursor is a place in the order, whether or not its row is still there. Where `before` does
-    /// not lie behind `after` there is nothing between them, and no edge.
-    ///
-    /// # Errors
-    /// As [`List::request`].
-    pub fn connection(
-        &self,
-        query: &str,
-        cursors: &Cursors,
-        scope: impl Into<Scope>,
-    ) -> Result<ConnectionRequest<'_, R>, Error> {
-        self.check()?;
-        ConnectionRequest::parse(self, query, cursors, &scope.into())
-    }
-
-    /// Whether the declaration holds together: for a test, since a request can only fail on it.
-    ///
-    /// # Errors
-    /// [`Error::Declaration`] for a name given twice or not usable in a query string, a default sort
-    /// that is not offered, or limits of zero or in the wrong order.
-    pub fn check(&self) -> Result<(), Error> {
-        match self.mistake() {
-            Some(mistake) => Err(Error::Declaration { list: self.resource, mistake }),
-            None => Ok(()),
-        }
-    }
-
-    fn mistake(&self) -> Option<String> {
-        if self.default_limit == 0 || self.default_limit > self.max_limit || self.max_limit > MAX {
-            return Some(format!("limits go 1 <= default <= max <= {MAX}"));
-        }
-        if let Some(name) = self.default_sort.filter(|name| self.keys(name).is_none()) {
-            return Some(format!("the default sort `{name}` is not offered"));
-        }
-        let parameters =
-            || self.filters.iter().map(|filter| filter.name).chain(self.others.iter().copied());
-        if let Some(name) = parameters().find(|name| RESERVED.contains(name)) {
-            return Some(format!("the parameter `{name}` has another meaning"));
-        }
-        repeated(parameters()).or_else(|| repeated(self.sorts.iter().map(|(name, _)| *name)))
-    }
-
-    /// The keys of the sort `name` or `-name`, each with whether it descends.
-    pub(crate) fn keys(&self, name: &str) -> Option<Vec<(&Key<R>, bool)>> {
-        let (name, reversed) = name.strip_prefix('-').map_or((name, false), |name| (name, true));
-        let (_, keys) = self.sorts.iter().find(|(offered, _)| *offered == name)?;
-        let keys = keys.iter().map(|key| (key, key.descending != reversed));
-        Some(self.with_tiebreaker(keys.collect()))
-    }
-
-    pub(crate) fn default_keys(&self) -> Vec<(&Key<R>, bool)> {
-        let named = self.default_sort.and_then(|name| self.keys(name));
-        named.unwrap_or_else(|| self.with_tiebreaker(Vec::new()))
-    }
-
-    fn with_tiebreaker<'k>(&'k self, mut keys: Vec<(&'k Key<R>, bool)>) -> Vec<(&'k Key<R>, bool)> {
-        if !keys.iter().any(|(key, _)| key.column == self.tiebreaker.column) {
-            let descending = keys.last().is_some_and(|(_, descending)| *descending);
-            keys.push((&self.tiebreaker, descending));
-        }
-        keys
-    }
-
-    pub(crate) fn find_filter(&self, name: &str) -> Option<&Filter> {
-        self.filters.iter().find(|filter| filter.name == name)
-    }
-
-    pub(crate) fn ignores(&self, name: &str) -> bool {
-        self.others.contains(&name)
-    }
-
-    /// The sorts on offer, for an error.
-    pub(crate) fn spelled_sorts(&self) -> String {
-        let names: Vec<_> = self.sorts.iter().map(|(name, _)| format!("{name}, -{name}")).collect();
-        format!("one of {}", names.join(", "))
-    }
-}
-
-/// A page beyond this is a download.
-const MAX: u32 = 10_000;
-
-fn repeated(names: impl Iterator<Item = &'static str>) -> Option<String> {
-    let mut seen = Vec::new();
-    for name in names {
-        if name.is_empty() || name.starts_with('-') || name.contains(['[', ']']) {
-            return Some(format!("`{name}` cannot be told apart in a query string"));
-        }
-        if seen.contains(&name) {
-            return Some(format!("`{name}` is declared twice"));
-        }
-        seen.push(name);
-    }
-    None
 }
 
 impl<R> fmt::Debug for List<R> {
@@ -384,42 +244,15 @@ impl<R> fmt::Debug for List<R> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(crate) mod tests {
+    use super::List;
 
-    struct Post {
-        id: i64,
-        title: String,
+    pub(crate) struct Post {
+        pub(crate) id: i64,
+        pub(crate) title: String,
     }
 
-    fn posts() -> List<Post> {
+    pub(crate) fn posts() -> List<Post> {
         List::new("posts", "id", |p: &Post| p.id).sort("title", "title", |p: &Post| p.title.clone())
-    }
-
-    #[test]
-    fn the_tiebreaker_follows_the_last_key_unless_it_is_there() {
-        let list = posts().sort("id", "id", |p: &Post| p.id);
-        let shape = |name| -> Vec<_> {
-            list.keys(name).unwrap().iter().map(|(key, down)| (key.column, *down)).collect()
-        };
-        assert_eq!(shape("-title"), [("title", true), ("id", true)]);
-        assert_eq!(shape("id"), [("id", false)]);
-        assert!(list.keys("--title").is_none());
-    }
-
-    #[test]
-    fn a_declaration_that_contradicts_itself_says_how() {
-        let mistakes = [
-            posts().default_sort("-name"),
-            posts().sort("title", "title", |p: &Post| p.title.clone()),
-            posts().filter::<i64>("limit", "id", [Operator::Eq]),
-            posts().filter::<i64>("a[b]", "id", [Operator::Eq]),
-            posts().limits(0, 10),
-            posts().limits(20, 10),
-        ];
-        for list in mistakes {
-            assert!(matches!(list.check(), Err(Error::Declaration { .. })), "{list:?}");
-        }
-        posts().default_sort("-title").check().unwrap();
     }
 }

@@ -30,10 +30,12 @@ pub struct PageInfo {
     pub has_next: bool,
     /// Whether rows stand before the page, at the moment of the query.
     pub has_prev: bool,
-    /// The first row's cursor: `before` it ends the previous page. Null on an empty page.
+    /// The first row's cursor: `before` it ends the previous page. Null on an empty page, and where
+    /// the row's sort keys do not fit into a cursor.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub start_cursor: Option<String>,
-    /// The last row's cursor: `after` it the next page begins. Null on an empty page.
+    /// The last row's cursor: `after` it the next page begins. Null on an empty page, and where the
+    /// row's sort keys do not fit into a cursor.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub end_cursor: Option<String>,
 }
@@ -60,7 +62,8 @@ impl<T> Page<T> {
     ///
     /// The references are relative and consist of a query only (`<?limit=10&after=…>`), which a
     /// client resolves against the URL it asked. So they hold behind a proxy that rewrites hosts or
-    /// paths, where an absolute path would not. A list of one page has none.
+    /// paths, where an absolute path would not. A list of one page has none, and neither has a page
+    /// whose links would take more than 8 KiB, which proxies refuse: its cursors are in `page_info`.
     pub fn links(&self, query: &str) -> Option<String> {
         crate::links::links(query, &self.page_info)
     }

@@ -1,14 +1,14 @@
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use saas_core::schema::Dialect;
 use saas_core::sql::{Backend, Fragment, Reads, Statements};
-use sqlx::{ColumnIndex, QueryBuilder, Row, ValueRef};
+use sqlx::{QueryBuilder, Row};
 
 use crate::counting::Counting;
 use crate::error::Error;
 use crate::request::Request;
-use crate::seek::{At, Shape, seek};
+use crate::row::{At, Compared, is_null};
+use crate::seek::{self, Shape, seek};
 use crate::statement::{Bounded, Statement};
 use crate::{Nulls, Page, PageInfo, Value};
 
@@ -62,8 +62,9 @@ impl<R, F> Plan<'_, R, F> {
         });
         let shapes: Vec<_> = shapes.collect();
         let values = at.unwrap_or_default();
-        let nulls: Vec<_> = values.iter().map(|value| is_null(value, DB::DIALECT)).collect();
-        let at = at.is_some().then_some(At { nulls: &nulls, backward: back });
+        let nulls: Vec<_> =
+            values.iter().map(|value| is_stored_as_null(value, DB::DIALECT)).collect();
+        let at = at.is_some().then_some(seek::At { nulls: &nulls, backward: back });
         Statement {
             base: &self.base,
             columns: keys.iter().map(|(key, _)| key.column).collect(),
@@ -77,7 +78,7 @@ impl<R, F> Plan<'_, R, F> {
 }
 
 /// Differs: SQLite has no NaN and stores NULL in its place.
-fn is_null(value: &Value, dialect: Dialect) -> bool {
+fn is_stored_as_null(value: &Value, dialect: Dialect) -> bool {
     match value {
         Value::Null => true,
         Value::F64(number) => number.is_nan() && dialect == Dialect::Sqlite,
@@ -90,18 +91,42 @@ impl<R, F> Plan<'_, R, F> {
     /// that is asked for one runs [`Plan::count`] beside.
     ///
     /// # Errors
-    /// [`Error::Database`] if a row does not decode.
+    /// [`Error::Database`] if a row does not decode; [`Error::KeyColumn`] if the database sees
+    /// something else in a row's sort keys than the list says; [`Error::KeyTooLong`] if a page follows
+    /// and no row of this one has sort keys that fit into a cursor.
     pub fn page<W>(&self, rows: Vec<W>) -> Result<Page<R>, Error>
     where
         W: Row<Database: Backend<Row = W> + Reads<R>>,
     {
-        let Stretch { items, more, behind } = self.stretch(rows)?;
+        let mut stretch = self.stretch(rows)?;
+        if stretch.more {
+            self.end_where_a_cursor_fits(&mut stretch.items)?;
+        }
+        Ok(self.page_of(stretch))
+    }
+
+    /// The walk goes on from the page's far end, so that has a cursor.
+    fn end_where_a_cursor_fits(&self, items: &mut Vec<R>) -> Result<(), Error> {
+        let fits = |row: &R| self.request.has_cursor(row);
+        if self.request.window.backward {
+            let first = items.iter().position(fits).ok_or(Error::KeyTooLong)?;
+            items.drain(..first);
+        } else {
+            let last = items.iter().rposition(fits).ok_or(Error::KeyTooLong)?;
+            items.truncate(last + 1);
+        }
+        Ok(())
+    }
+
+    /// A page of these rows, with the cursors that there are.
+    pub(crate) fn page_of(&self, stretch: Stretch<R>) -> Page<R> {
+        let Stretch { items, more, behind } = stretch;
         let backward = self.request.window.backward;
         let (has_next, has_prev) = if backward { (behind, more) } else { (more, behind) };
-        let cursor = |row: Option<&R>| row.map(|row| self.request.cursor(row)).transpose();
-        let (start_cursor, end_cursor) = (cursor(items.first())?, cursor(items.last())?);
+        let cursor = |row: Option<&R>| row.and_then(|row| self.request.cursor(row).ok());
+        let (start_cursor, end_cursor) = (cursor(items.first()), cursor(items.last()));
         let page_info = PageInfo { has_next, has_prev, start_cursor, end_cursor };
-        Ok(Page { items, page_info, total: None })
+        Page { items, page_info, total: None }
     }
 
     /// The statement that counts the list, if the request asked for a total:
@@ -123,6 +148,29 @@ impl<R, F> Plan<'_, R, F> {
         window.is_open() && u32::try_from(rows).is_ok_and(|rows| rows <= window.limit)
     }
 
+    /// What the walk compares, and where it stands in rows like this one.
+    fn compared<W: Row>(&self, row: &W) -> Vec<(Compared, usize)> {
+        let Request { keys, as_of, .. } = &self.request;
+        let keys = keys.iter().map(|(key, _)| Compared::key(key));
+        let as_of = as_of.map(|(column, _)| Compared::as_of(column));
+        keys.chain(as_of).filter_map(|column| column.find(row)).collect()
+    }
+
+    /// Whether the first row of the walk lies beyond the position that it began at. A row that equals
+    /// it does not: a client would be given the same page for ever.
+    fn check_beyond(&self, first: Option<&R>) -> Result<(), Error> {
+        let Request { keys, window, .. } = &self.request;
+        let (Some(row), Some(from), [(key, _), ..]) = (first, &window.from, &keys[..]) else {
+            return Ok(());
+        };
+        if self.request.values(row) != *from {
+            return Ok(());
+        }
+        let mistake = "or another key is compared by the database otherwise than it is read: what \
+                       the key's closure gives is not what the column holds";
+        Err(Error::KeyColumn { column: key.column, mistake })
+    }
+
     /// Reads the rows of this statement.
     pub(crate) fn stretch<W>(&self, rows: Vec<W>) -> Result<Stretch<R>, Error>
     where
@@ -132,18 +180,24 @@ impl<R, F> Plan<'_, R, F> {
         let limit = usize::try_from(window.limit).unwrap_or(usize::MAX);
         let is_bounded = window.until.is_some();
         let mut items = Vec::with_capacity(limit.min(rows.len()));
+        let compared = rows.first().map(|row| self.compared(row)).unwrap_or_default();
         let (mut more, mut found) = (false, false);
         for row in rows {
-            if window.probes && is_marked(&row, FromEnd(usize::from(is_bounded)))? {
+            for (column, index) in &compared {
+                column.check::<W::Database>(&row, *index)?;
+            }
+            if window.probes && is_marked(&row, At::End(usize::from(is_bounded)))? {
                 found = true;
-            } else if is_bounded && is_marked(&row, FromEnd(0))? {
+            } else if is_bounded && is_marked(&row, At::End(0))? {
                 // Beyond the second position, as all that follow are.
             } else if items.len() == limit {
                 more = true;
             } else {
-                items.push(read(&row)?);
+                <W::Database as Backend>::check_moments(&row).map_err(Error::Database)?;
+                items.push(<W::Database as Reads<R>>::read(&row).map_err(Error::Database)?);
             }
         }
+        self.check_beyond(items.first())?;
         if window.backward {
             items.reverse();
         }
@@ -163,32 +217,9 @@ pub(crate) struct Stretch<R> {
     pub(crate) behind: bool,
 }
 
-/// sqlx panics at a moment or a date that chrono cannot hold, PostgreSQL's `infinity` among them:
-/// such a row is an error like any other that does not decode.
-fn read<W, R>(row: &W) -> Result<R, Error>
-where
-    W: Row<Database: Backend<Row = W> + Reads<R>>,
-{
-    let read = AssertUnwindSafe(|| <W::Database as Reads<R>>::read(row));
-    let unreadable = |_| Err(sqlx::Error::Decode("a value is out of its Rust type's range".into()));
-    catch_unwind(read).unwrap_or_else(unreadable).map_err(Error::Database)
-}
-
-fn is_marked<W: Row>(row: &W, mark: FromEnd) -> Result<bool, Error> {
-    let mark = row.try_get_raw(mark).map_err(Error::Database)?;
-    Ok(!mark.is_null())
-}
-
-/// A column counted from the last, since one can be found by name only where the database is known.
-#[derive(Debug)]
-struct FromEnd(usize);
-
-impl<W: Row> ColumnIndex<W> for FromEnd {
-    fn index(&self, row: &W) -> Result<usize, sqlx::Error> {
-        let len = row.len();
-        len.checked_sub(1 + self.0)
-            .ok_or(sqlx::Error::ColumnIndexOutOfBounds { index: self.0, len })
-    }
+/// A mark is a column that is NULL in other rows.
+fn is_marked<W: Row>(row: &W, mark: At) -> Result<bool, Error> {
+    Ok(!is_null(row, mark)?)
 }
 
 impl<R, F> fmt::Debug for Plan<'_, R, F> {

@@ -77,7 +77,7 @@ impl<'q> Query<'q> {
         let operator = filter.operator(operator)?;
         let is_same = |one: &Predicate| (one.field, one.operator) == (filter.name, operator);
         if self.predicates.iter().any(is_same) {
-            return Err(Invalid::Repeated);
+            return Err(filter.repeated(operator));
         }
         // The decoder puts the replacement character where bytes are no UTF-8.
         if value.contains(['\0', char::REPLACEMENT_CHARACTER]) {

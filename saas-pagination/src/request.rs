@@ -19,8 +19,8 @@ pub struct Request<'a, R> {
     pub(crate) predicates: Vec<Predicate>,
     pub(crate) window: Window,
     pub(crate) count: Option<Count>,
-    /// When the walk began, if the list keeps later rows out of it.
-    as_of: Option<DateTime<Utc>>,
+    /// When the walk began, if the list keeps later rows out of it, and by which column.
+    pub(crate) as_of: Option<(&'static str, DateTime<Utc>)>,
     sealer: Sealer,
 }
 
@@ -52,10 +52,9 @@ impl<'a, R> Request<'a, R> {
     ) -> Result<Self, Error> {
         let keys = match query.sort.as_deref() {
             None => list.default_keys(),
-            Some(name) => list.keys(name).ok_or_else(|| {
-                let reason = Invalid::Value { expected: list.spelled_sorts() };
-                Error::parameter("sort", reason)
-            })?,
+            Some(name) => {
+                list.keys(name).ok_or_else(|| Error::parameter("sort", list.no_such_sort()))?
+            }
         };
         let mut predicates = query.predicates;
         let mut binding = Binding::new(list.resource, scope);
@@ -81,7 +80,7 @@ impl<'a, R> Request<'a, R> {
         Ok(Self {
             window: window(after, before),
             sealer: Sealer::new(cursors, &binding),
-            as_of: as_of.map(|(_, moment)| moment),
+            as_of,
             keys,
             predicates,
             count: None,
@@ -129,9 +128,24 @@ impl<'a, R> Request<'a, R> {
     /// # Errors
     /// [`Error::KeyTooLong`] if the row's sort keys do not fit into a cursor.
     pub fn cursor(&self, row: &R) -> Result<String, Error> {
-        let keys = self.keys.iter().map(|(key, _)| (key.read)(row));
-        let values: Vec<_> = keys.chain(self.as_of.map(Value::Timestamp)).collect();
-        self.sealer.seal(&values)
+        self.sealer.seal(&self.sealed(row))
+    }
+
+    /// Whether the row's sort keys fit into a cursor.
+    pub(crate) fn has_cursor(&self, row: &R) -> bool {
+        self.sealer.fits(&self.sealed(row))
+    }
+
+    /// What a cursor holds: the row's sort keys, and the walk's moment.
+    fn sealed(&self, row: &R) -> Vec<Value> {
+        let mut values = self.values(row);
+        values.extend(self.as_of.map(|(_, moment)| Value::Timestamp(moment)));
+        values
+    }
+
+    /// The row's sort keys.
+    pub(crate) fn values(&self, row: &R) -> Vec<Value> {
+        self.keys.iter().map(|(key, _)| (key.read)(row)).collect()
     }
 
     /// The page of `base`, a select without `order by` and `limit`; in one statement, on any
@@ -155,8 +169,13 @@ impl<'a, R> Request<'a, R> {
     /// # Ok(()) }
     /// ```
     ///
+    /// A page is shorter than asked for where the sort keys of its last row do not fit into a cursor
+    /// and another page follows: it ends at the last row whose keys fit.
+    ///
     /// # Errors
-    /// [`Error::Database`] if the statement fails or a row does not decode.
+    /// [`Error::Database`] if the statement fails or a row does not decode;
+    /// [`Error::MissingColumn`], [`Error::KeyColumn`] and [`Error::KeyTooLong`] if the list and its
+    /// rows do not go together.
     pub async fn fetch<C, DB>(self, base: impl Fragment<DB>, conn: &mut C) -> Result<Page<R>, Error>
     where
         C: Connection<Database = DB>,

@@ -40,14 +40,30 @@ impl From<Uuid> for Scope {
         Self::of(1, id.as_bytes())
     }
 }
-impl From<i64> for Scope {
-    fn from(id: i64) -> Self {
-        Self::of(4, &id.to_be_bytes())
-    }
+/// A number of any width is the same scope.
+macro_rules! numbers {
+    ($($number:ty),*) => {
+        $(impl From<$number> for Scope {
+            fn from(id: $number) -> Self {
+                Self::of(4, &i128::from(id).to_be_bytes())
+            }
+        })*
+    };
 }
+numbers!(i32, i64, u32, u64);
 impl From<&str> for Scope {
     fn from(text: &str) -> Self {
         Self::of(2, text.as_bytes())
+    }
+}
+impl From<&String> for Scope {
+    fn from(text: &String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+impl From<String> for Scope {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
     }
 }
 impl From<&[u8]> for Scope {
@@ -59,5 +75,21 @@ impl From<&[u8]> for Scope {
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scope").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_and_a_text_are_one_scope_in_every_form_and_never_each_others() {
+        for number in [Scope::from(7_i32), Scope::from(7_u32), Scope::from(7_u64)] {
+            assert!(number == Scope::from(7_i64));
+        }
+        assert!(Scope::from(u64::MAX) != Scope::from(-1_i64));
+        let text = String::from("7");
+        assert!(Scope::from(&text) == Scope::from("7") && Scope::from("7") != Scope::from(7));
+        assert!(Scope::from(text) == Scope::from("7"));
     }
 }

@@ -47,7 +47,9 @@ impl<'a, R> Request<'a, R> {
     ///
     /// Each page is read at its own moment, in whatever transaction the connection is in; see
     /// [`List::as_of`](crate::List::as_of) to keep later rows out. From the second page on, the side
-    /// that the walk came from is not asked for again but taken to have rows. No total is counted.
+    /// that the walk came from is not asked for again but taken to have rows. No total is counted. The
+    /// walk itself needs no cursors: a page whose last row has sort keys that do not fit into one is
+    /// given whole, without `end_cursor`.
     pub fn stream<C, DB, F>(
         self,
         base: F,
@@ -61,7 +63,7 @@ impl<'a, R> Request<'a, R> {
         try_unfold(Some((self.plan(base), conn)), |rest| async move {
             let Some((mut plan, conn)) = rest else { return Ok(None) };
             let rows = run::<DB>(conn, &plan).await?;
-            let page = plan.page(rows)?;
+            let page = plan.page_of(plan.stretch(rows)?);
             let goes_on = plan.advance(&page);
             Ok(Some((page, goes_on.then_some((plan, conn)))))
         })
@@ -78,7 +80,7 @@ impl<R, F> Plan<'_, R, F> {
             (page.page_info.has_next, page.items.last())
         };
         let Some(row) = edge.filter(|_| more) else { return false };
-        let values = request.keys.iter().map(|(key, _)| (key.read)(row)).collect();
+        let values = request.values(row);
         request.window.advance(values);
         true
     }

@@ -1,30 +1,87 @@
 use futures_core::future::BoxFuture;
-use saas_core::TenantId;
-use saas_core::sql::{Backend, Fragment};
-use sqlx::{QueryBuilder, SqlStr};
+use saas_core::sql::{Backend, Fragment, Reads, Writes};
+use saas_core::{Entity, Kind, TenantId};
+use sqlx::{Pool, QueryBuilder, SqlStr};
 
-use crate::{Finding, Registry};
+use crate::across::Crossing;
+use crate::isolation::survey::Survey;
+use crate::transfer::Cell;
+use crate::{Audited, Finding, Lock, Options, Registry};
 
 /// One of the two databases, as tenancy needs it. Sealed.
-pub trait TenantBackend: Backend + sealed::Sealed {
+pub trait TenantBackend:
+    Backend
+    + Reads<Audited>
+    + Reads<(String, serde_json::Value)>
+    + Reads<(Option<serde_json::Value>,)>
+    + sealed::Sealed
+{
+    /// What takes back what a crossing leaves on its connection, if it leaves anything.
+    #[doc(hidden)]
+    const AFTER_CROSSING: Option<&'static str>;
+
+    /// What opens a transaction across tenants that writes nothing but its own audit entry; nothing
+    /// without a role to do so.
+    #[doc(hidden)]
+    fn begin_across(crossing: &Crossing, options: &Options) -> Option<SqlStr>;
+
     /// What opens a transaction in one round trip, with its tenant if it has one.
     #[doc(hidden)]
-    fn begin(tenant: Option<TenantId>) -> SqlStr;
+    fn begin(tenant: Option<TenantId>, options: &Options) -> SqlStr;
+
+    /// The same for a tenant, to read everything in one snapshot.
+    #[doc(hidden)]
+    fn begin_snapshot(tenant: TenantId, options: &Options) -> SqlStr;
+
+    /// Reads a value that was selected as the widest type of its kind.
+    #[doc(hidden)]
+    fn cell(row: &Self::Row, at: usize, kind: Kind) -> Result<Option<Cell>, sqlx::Error>;
+
+    /// Ends a transaction for good. Where its connection was `lent` for SQL by hand, it may have been
+    /// aborted unnoticed; then this is an error.
+    #[doc(hidden)]
+    fn commit(conn: &mut Self::Connection, lent: bool) -> BoxFuture<'_, Result<(), sqlx::Error>>;
 
     /// Writes one statement that sets the tenant for itself and reads `rows` behind the wall.
     #[doc(hidden)]
     fn push_read(query: &mut QueryBuilder<Self>, tenant: TenantId, rows: &dyn Fragment<Self>);
 
-    /// Writes the row lock of a select.
+    /// Writes a select's lock of the rows of one of its tables.
     #[doc(hidden)]
-    fn push_for_update(query: &mut QueryBuilder<Self>);
+    fn push_lock(query: &mut QueryBuilder<Self>, table: &str, lock: Lock);
 
-    /// Looks for what would let a tenant see another's rows.
+    /// Whether rows of `E` can be written as arrays, one for each column.
+    #[doc(hidden)]
+    fn takes_arrays<E: Entity>() -> bool
+    where
+        Self: Writes<E>;
+
+    /// Writes these columns of the rows as a table of arrays; only where it takes them.
+    #[doc(hidden)]
+    fn push_arrays<E: Entity>(query: &mut QueryBuilder<Self>, rows: &[E], columns: &[usize])
+    where
+        Self: Writes<E>;
+
+    /// Looks for what would let a tenant see another's rows, in a transaction that has no tenant.
     #[doc(hidden)]
     fn verify<'c>(
         conn: &'c mut Self::Connection,
         registry: &'c Registry,
+        options: &'c Options,
     ) -> BoxFuture<'c, Result<Vec<Finding>, sqlx::Error>>;
+
+    /// Looks for which models of isolation the database holds, and steps into one tenant's schema if
+    /// that is the model.
+    #[doc(hidden)]
+    fn survey<'c>(
+        conn: &'c mut Self::Connection,
+        registry: &'c Registry,
+        options: &'c Options,
+    ) -> BoxFuture<'c, Result<Survey, sqlx::Error>>;
+
+    /// Looks for something in between that gives each transaction another connection.
+    #[doc(hidden)]
+    fn look_for_pooler(pool: &Pool<Self>) -> BoxFuture<'_, Result<Option<Finding>, sqlx::Error>>;
 }
 
 mod sealed {

@@ -1,39 +1,74 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc = include_str!("../README.md")]
 
+mod across;
+mod audit;
 mod backend;
 mod db;
 mod error;
 mod finding;
 mod guard;
+pub mod guide;
+mod isolation;
 mod migrations;
 mod options;
 mod read;
 mod registry;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod schemas;
 mod scope;
+mod settings;
 mod statement;
+pub mod tenants;
+pub mod transfer;
 mod tx;
 pub mod wall;
+
+#[cfg(feature = "actix")]
+mod actix;
+#[cfg(feature = "axum")]
+mod axum;
+#[cfg(feature = "resolve")]
+pub mod resolve;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-#[cfg(feature = "postgres")]
 mod verify;
 
+#[cfg(feature = "actix")]
+pub use self::actix::{TenantMiddleware, TenantMiddlewareService};
+#[cfg(feature = "axum")]
+pub use self::axum::{TenantLayer, TenantService};
+pub use across::{Across, AcrossTx, Reason};
+pub use audit::{Audited, Entries, Entry};
 pub use backend::TenantBackend;
 pub use db::TenantDb;
 pub use error::{Error, ErrorKind, Result};
-pub use finding::Finding;
+pub use finding::{Finding, Remedy};
+#[cfg(feature = "sqlite")]
+pub use isolation::Files;
+pub use isolation::{ConnectOptions, Databases, Isolation, OpenDatabase, PoolStats, SchemaNames};
 #[cfg(feature = "postgres")]
 pub use migrations::grant;
 pub use migrations::migrate;
 pub use options::Options;
 pub use read::Read;
-pub use registry::Registry;
-pub use scope::{Global, Reachable, Scope, Tenant};
+pub use registry::{Registry, Table};
+#[cfg(feature = "sqlite")]
+pub use schemas::FileMigrator;
+#[cfg(feature = "postgres")]
+pub use schemas::SchemaMigrator;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use schemas::{Failure, Progress, Report, Steps};
+pub use scope::{Global, Reachable, Scope, Tenant, Writing};
+pub use settings::{Flag, Setting, Settings, Typed};
 pub use statement::{
-    Deleting, Deletion, Direction, InTx, Restored, Restoring, Select, Update, Updated,
+    Columns, Delete, DeleteAll, Deleting, DeletingAll, Deletion, Direction, Here, InTx, Includes,
+    Inner, JoinedTo, Lock, Nulls, Only, Outer, Purged, Purging, Restored, Restoring, Select, There,
+    Update, UpdateAll, Updated, Upsert, Upserted,
 };
 pub use tx::{GlobalTx, TenantTx, Tx};

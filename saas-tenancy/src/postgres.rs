@@ -1,22 +1,83 @@
-use futures_core::future::BoxFuture;
-use saas_core::TenantId;
-use saas_core::schema::quoted;
-use saas_core::sql::{Backend, Fragment, Statements};
-use sqlx::{Postgres, QueryBuilder, Row, SqlStr};
+mod arrays;
+mod moments;
+mod survey;
 
-use crate::verify::{RoleFacts, TableFacts, judge_role, judge_table};
-use crate::{Finding, Registry, TenantBackend};
+use futures_core::future::BoxFuture;
+use saas_core::schema::quoted;
+use saas_core::sql::{Fragment, Writes};
+use saas_core::{Entity, Kind, TenantId};
+use sqlx::{Database, Pool, Postgres, QueryBuilder, SqlStr};
+use sqlx_core::transaction::TransactionManager;
+
+use crate::across::Crossing;
+use crate::isolation::schema;
+use crate::isolation::survey::Survey;
+use crate::transfer::{self, Cell};
+use crate::verify::postgres as verify;
+use crate::{Finding, Isolation, Lock, Options, Registry, TenantBackend};
 
 impl TenantBackend for Postgres {
-    fn begin(tenant: Option<TenantId>) -> SqlStr {
+    /// Role and read-only end with the transaction.
+    const AFTER_CROSSING: Option<&'static str> = None;
+
+    fn begin_across(crossing: &Crossing, options: &Options) -> Option<SqlStr> {
+        // All of it travels in one message, where values cannot be bound.
+        let begin = format!(
+            "begin; set local role {role}; \
+             select saas.cross('{id}', {actor}, {reason}, '{at}'); \
+             set transaction read only",
+            role = quoted(options.across_role.as_deref()?),
+            id = crossing.id,
+            actor = literal(&crossing.reason.actor),
+            reason = literal(&crossing.reason.text),
+            at = crossing.at.to_rfc3339(),
+        );
+        Some(QueryBuilder::<Self>::new(begin).into_sql())
+    }
+
+    fn begin(tenant: Option<TenantId>, options: &Options) -> SqlStr {
         // Both statements travel in one message. A UUID prints as hexadecimal digits and hyphens,
         // so it cannot end the literal.
         match tenant {
+            _ if options.isolation == Isolation::Schema => {
+                schema::begin(&options.schema_names, tenant)
+            }
             Some(tenant) => QueryBuilder::<Self>::new(format!(
                 "begin; select set_config('app.tenant_id', '{tenant}', true)"
             ))
             .into_sql(),
             None => SqlStr::from_static("begin"),
+        }
+    }
+
+    fn commit(conn: &mut Self::Connection, lent: bool) -> BoxFuture<'_, Result<(), sqlx::Error>> {
+        Box::pin(async move {
+            if !lent {
+                return <Self as Database>::TransactionManager::commit(conn).await;
+            }
+            // An aborted transaction answers `commit` with a rollback and no error, but `select` with
+            // one, which keeps the rest of the message from being run. The transaction that is begun
+            // after it is the one that sqlx believes to be open; its rollback goes out with whatever
+            // is sent next, so all this takes one round trip.
+            sqlx::raw_sql("select 1; commit; begin").execute(&mut *conn).await?;
+            <Self as Database>::TransactionManager::start_rollback(conn);
+            Ok(())
+        })
+    }
+
+    fn begin_snapshot(tenant: TenantId, options: &Options) -> SqlStr {
+        // Said by the statement that begins, since the next one takes the snapshot.
+        let begin = Self::begin(Some(tenant), options);
+        let rest = begin.as_str().strip_prefix("begin").unwrap_or_default();
+        let begin = format!("begin isolation level repeatable read, read only{rest}");
+        QueryBuilder::<Self>::new(begin).into_sql()
+    }
+
+    fn cell(row: &Self::Row, at: usize, kind: Kind) -> Result<Option<Cell>, sqlx::Error> {
+        match kind {
+            Kind::Timestamp => Ok(moments::timestamp(row, at)?.map(Cell::Timestamp)),
+            Kind::Date => Ok(moments::date(row, at)?.map(Cell::Date)),
+            kind => transfer::read(row, at, kind),
         }
     }
 
@@ -31,98 +92,53 @@ impl TenantBackend for Postgres {
         query.push(") rows where s.tenant is not null offset 0) q");
     }
 
-    fn push_for_update(query: &mut QueryBuilder<Self>) {
-        query.push(" for update");
+    fn push_lock(query: &mut QueryBuilder<Self>, table: &str, lock: Lock) {
+        // Named, since the optional side of an outer join cannot be locked; and without its schema,
+        // which `of` does not take.
+        let bare = table.rsplit('.').next().unwrap_or(table);
+        query.push(" for update of ").push(quoted(bare)).push(match lock {
+            Lock::Wait => "",
+            Lock::SkipLocked => " skip locked",
+            Lock::NoWait => " nowait",
+        });
+    }
+
+    fn takes_arrays<E: Entity>() -> bool
+    where
+        Self: Writes<E>,
+    {
+        arrays::fit::<E>()
+    }
+
+    fn push_arrays<E: Entity>(query: &mut QueryBuilder<Self>, rows: &[E], columns: &[usize])
+    where
+        Self: Writes<E>,
+    {
+        arrays::push(query, rows, columns);
     }
 
     fn verify<'c>(
         conn: &'c mut Self::Connection,
         registry: &'c Registry,
+        options: &'c Options,
     ) -> BoxFuture<'c, Result<Vec<Finding>, sqlx::Error>> {
-        Box::pin(async move {
-            let mut findings = judge_role(&role_facts(conn).await?);
-            for table in registry.tenant_tables() {
-                findings.extend(judge_table(&table_facts(conn, table).await?));
-            }
-            Ok(findings)
-        })
+        Box::pin(verify::findings(conn, registry, options))
+    }
+
+    fn survey<'c>(
+        conn: &'c mut Self::Connection,
+        registry: &'c Registry,
+        options: &'c Options,
+    ) -> BoxFuture<'c, Result<Survey, sqlx::Error>> {
+        Box::pin(survey::survey(conn, registry, options))
+    }
+
+    fn look_for_pooler(pool: &Pool<Self>) -> BoxFuture<'_, Result<Option<Finding>, sqlx::Error>> {
+        Box::pin(verify::pooler::finding(pool))
     }
 }
 
-const ROLE: &str = "
-    select r.rolname::text, r.rolsuper, r.rolbypassrls,
-           (select o.rolname::text from pg_roles o
-             where (o.rolsuper or o.rolbypassrls) and o.oid <> r.oid
-               and pg_has_role(r.oid, o.oid, 'member')
-             order by o.rolname limit 1)
-      from pg_roles r
-     where r.rolname = current_user";
-
-async fn role_facts(conn: &mut sqlx::PgConnection) -> Result<RoleFacts, sqlx::Error> {
-    let row = fetch_one(conn, QueryBuilder::new(ROLE)).await?;
-    Ok(RoleFacts {
-        name: row.try_get(0)?,
-        superuser: row.try_get(1)?,
-        bypasses: row.try_get(2)?,
-        can_become: row.try_get(3)?,
-    })
-}
-
-// A policy of the command ALL without WITH CHECK uses USING for both, so only an expression that is
-// plainly true is open; an INSERT policy has no USING, and its NULL there is not open.
-const TABLE: &str = "
-    select c.relrowsecurity, c.relforcerowsecurity,
-           pg_has_role(current_user, c.relowner, 'usage'),
-           (select count(*) from pg_policy p where p.polrelid = c.oid and (p.polroles = '{0}'
-               or exists (select from unnest(p.polroles) r where pg_has_role(current_user, r, 'usage')))),
-           (select count(*) from pg_policy p where p.polrelid = c.oid and p.polpermissive
-               and (p.polroles = '{0}'
-                    or exists (select from unnest(p.polroles) r where pg_has_role(current_user, r, 'usage')))
-               and (pg_get_expr(p.polqual, p.polrelid) = 'true'
-                    or pg_get_expr(p.polwithcheck, p.polrelid) = 'true')),
-           exists (select from pg_index i
-                     join pg_attribute a on a.attrelid = c.oid and a.attnum = i.indkey[0]
-                    where i.indrelid = c.oid and a.attname = 'tenant_id' and i.indpred is null)
-      from pg_class c
-     where c.oid = to_regclass(";
-
-async fn table_facts(
-    conn: &mut sqlx::PgConnection,
-    table: &'static str,
-) -> Result<TableFacts, sqlx::Error> {
-    let name = quoted(table).to_string();
-    let mut query = QueryBuilder::new(TABLE);
-    query.push_bind(name.clone()).push(")");
-    let row = Postgres::fetch_optional(conn, query, Statements::Unnamed).await?;
-    let Some(row) = row else {
-        return Ok(TableFacts {
-            name,
-            exists: false,
-            enabled: false,
-            forced: false,
-            owned: false,
-            policies: 0,
-            open_policies: 0,
-            tenant_index: false,
-        });
-    };
-    Ok(TableFacts {
-        name,
-        exists: true,
-        enabled: row.try_get(0)?,
-        forced: row.try_get(1)?,
-        owned: row.try_get(2)?,
-        policies: row.try_get(3)?,
-        open_policies: row.try_get(4)?,
-        tenant_index: row.try_get(5)?,
-    })
-}
-
-async fn fetch_one(
-    conn: &mut sqlx::PgConnection,
-    query: QueryBuilder<Postgres>,
-) -> Result<sqlx::postgres::PgRow, sqlx::Error> {
-    Postgres::fetch_optional(conn, query, Statements::Unnamed)
-        .await?
-        .ok_or(sqlx::Error::RowNotFound)
+/// In the form in which backslashes mean the same whatever `standard_conforming_strings` says.
+fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }

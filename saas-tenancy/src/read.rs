@@ -1,14 +1,15 @@
 use std::fmt;
 
 use saas_core::sql::{Backend, Fragment, Statements};
-use sqlx::QueryBuilder;
 
-use crate::{Reachable, Result, Scope, Select, Tenant, TenantBackend, TenantDb, Tx};
+use crate::statement::begin;
+use crate::{Isolation, Reachable, Result, Scope, Select, Tenant, TenantBackend, TenantDb, Tx};
 
 /// One scope's rows, for reading only: each query is one statement in one round trip.
 ///
 /// On PostgreSQL the statement sets the tenant for itself and reads behind the wall; nothing of it
-/// stays on the connection. In pooler-safe mode each query runs in a transaction of its own.
+/// stays on the connection. With a schema per tenant each query runs in a transaction of its own, in
+/// three round trips; in pooler-safe mode as well, in four, since its statement is unnamed.
 ///
 /// ```no_run
 /// # use saas_core::{Entity, Id, TenantId};
@@ -39,12 +40,14 @@ impl<DB: TenantBackend, S: Scope> Read<DB, S> {
     /// What the database refused; [`Error::Unavailable`](crate::Error::Unavailable) if it does not
     /// answer.
     pub async fn fetch_all(&self, rows: &dyn Fragment<DB>) -> Result<Vec<DB::Row>> {
-        let mut query = QueryBuilder::new("");
-        if self.db.options().statements == Statements::Unnamed {
-            // Behind a pooler only a transaction keeps the statement on one server connection.
+        let mut query = begin("");
+        let (options, home) = (self.db.options(), self.db.home(self.scope.tenant()).await?);
+        if options.statements == Statements::Unnamed || options.isolation == Isolation::Schema {
+            // Behind a pooler only a transaction keeps the statement on one server connection, and
+            // no statement can choose for itself in which schema its names are looked up.
             rows.push_to(&mut query);
-            let mut tx = Tx::open(self.db.pool(), self.scope, self.db.options()).await?;
-            let found = DB::fetch_all(tx.connection(), query, Statements::Unnamed).await?;
+            let mut tx = Tx::open(home, self.scope, options).await?;
+            let found = DB::fetch_all(tx.connection(), query, options.statements).await?;
             tx.commit().await?;
             return Ok(found);
         }
@@ -52,7 +55,7 @@ impl<DB: TenantBackend, S: Scope> Read<DB, S> {
             Some(tenant) => DB::push_read(&mut query, tenant, rows),
             None => rows.push_to(&mut query),
         }
-        let mut conn = self.db.pool().acquire().await?;
+        let mut conn = home.pool.acquire().await?;
         Ok(<DB as Backend>::fetch_all(&mut conn, query, Statements::Named).await?)
     }
 }

@@ -1,11 +1,23 @@
 use saas_core::{Entity, Global as GlobalEntity, TenantId, TenantOwned};
 
-/// Whose rows a transaction reaches: [`Tenant`] or [`Global`]. Sealed.
+use crate::Across;
+
+/// Whose rows a transaction reaches: [`Tenant`], [`Global`] or [`Across`]. Sealed.
 pub trait Scope: sealed::Sealed + Copy + Send + Sync + std::fmt::Debug + 'static {
     /// The tenant, where there is one.
     #[doc(hidden)]
     fn tenant(self) -> Option<TenantId>;
 }
+
+/// A scope in which rows can be written; [`Across`] is none. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "nothing is written in the scope `{Self}`",
+    note = "whoever writes does so as the tenant: `TenantDb::tenant`"
+)]
+pub trait Writing: Scope {}
+
+impl Writing for Tenant {}
+impl Writing for Global {}
 
 /// One tenant's rows.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +49,14 @@ impl Scope for Global {
     }
 }
 
-/// An entity that a scope reaches: a tenant's in [`Tenant`], a global one in [`Global`].
+impl Scope for Across {
+    fn tenant(self) -> Option<TenantId> {
+        None
+    }
+}
+
+/// An entity that a scope reaches: a tenant's in [`Tenant`], a global one in [`Global`], and both in
+/// [`Across`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be reached in the scope `{S}`",
     note = "a tenant's entity is reached by `TenantDb::tenant` or `TenantDb::read`, a global one by `TenantDb::global`"
@@ -60,8 +79,15 @@ impl<E: GlobalEntity> Reachable<Global> for E {
     }
 }
 
+impl<E: Entity> Reachable<Across> for E {
+    fn named_tenant(&self) -> Option<TenantId> {
+        None
+    }
+}
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Tenant {}
     impl Sealed for super::Global {}
+    impl Sealed for crate::Across {}
 }

@@ -1,15 +1,51 @@
 use futures_core::future::BoxFuture;
-use saas_core::TenantId;
-use saas_core::sql::{Backend, Fragment, Statements};
-use sqlx::{QueryBuilder, Row, SqlStr, Sqlite};
+use saas_core::sql::{Fragment, Writes};
+use saas_core::{Entity, Kind, TenantId};
+use sqlx::{Database, Pool, QueryBuilder, SqlStr, Sqlite};
+use sqlx_core::transaction::TransactionManager;
 
-use crate::{Finding, Registry, TenantBackend};
+use crate::across::Crossing;
+use crate::isolation::survey::Survey;
+use crate::transfer::{self, Cell};
+use crate::verify::sqlite as verify;
+use crate::{Finding, Lock, Options, Registry, TenantBackend};
 
 impl TenantBackend for Sqlite {
-    fn begin(_tenant: Option<TenantId>) -> SqlStr {
+    /// Differs: there are no roles, and that the connection is read-only outlives the transaction.
+    const AFTER_CROSSING: Option<&'static str> = Some("pragma query_only = off");
+
+    fn begin_across(crossing: &Crossing, _options: &Options) -> Option<SqlStr> {
+        let begin = format!(
+            "begin immediate; \
+             insert into saas_audit (id, actor, action, change, at) \
+             values (x'{id}', {actor}, 'crossing', json_object('reason', {reason}), '{at}'); \
+             pragma query_only = on",
+            id = crossing.id.uuid().simple(),
+            actor = literal(&crossing.reason.actor),
+            reason = literal(&crossing.reason.text),
+            at = crossing.at.to_rfc3339(),
+        );
+        Some(QueryBuilder::<Self>::new(begin).into_sql())
+    }
+
+    fn begin(_tenant: Option<TenantId>, _options: &Options) -> SqlStr {
         // Differs: there is no setting to bind the tenant to. The write lock is taken at once, since
         // a transaction that began by reading cannot wait for it later.
         SqlStr::from_static("begin immediate")
+    }
+
+    fn begin_snapshot(_tenant: TenantId, _options: &Options) -> SqlStr {
+        // Differs: a transaction that only reads has its snapshot anyway, and takes no write lock.
+        SqlStr::from_static("begin")
+    }
+
+    fn cell(row: &Self::Row, at: usize, kind: Kind) -> Result<Option<Cell>, sqlx::Error> {
+        transfer::read(row, at, kind)
+    }
+
+    fn commit(conn: &mut Self::Connection, _lent: bool) -> BoxFuture<'_, Result<(), sqlx::Error>> {
+        // Differs: an error does not abort a transaction here, so there is nothing to find out.
+        Box::pin(<Self as Database>::TransactionManager::commit(conn))
     }
 
     fn push_read(query: &mut QueryBuilder<Self>, _tenant: TenantId, rows: &dyn Fragment<Self>) {
@@ -17,47 +53,48 @@ impl TenantBackend for Sqlite {
         rows.push_to(query);
     }
 
-    fn push_for_update(_query: &mut QueryBuilder<Self>) {
+    fn push_lock(_query: &mut QueryBuilder<Self>, _table: &str, _lock: Lock) {
         // Differs: the transaction holds the only write lock already.
+    }
+
+    fn takes_arrays<E: Entity>() -> bool
+    where
+        Self: Writes<E>,
+    {
+        // Differs: there are no arrays.
+        false
+    }
+
+    fn push_arrays<E: Entity>(_query: &mut QueryBuilder<Self>, _rows: &[E], _columns: &[usize])
+    where
+        Self: Writes<E>,
+    {
     }
 
     fn verify<'c>(
         conn: &'c mut Self::Connection,
         registry: &'c Registry,
+        options: &'c Options,
     ) -> BoxFuture<'c, Result<Vec<Finding>, sqlx::Error>> {
-        // Differs: what can be wrong here is a table that is missing, and foreign keys that are off.
-        Box::pin(async move {
-            let mut findings = Vec::new();
-            if !foreign_keys(conn).await? {
-                findings.push(Finding {
-                    object: "connection".into(),
-                    problem: "does not check foreign keys",
-                    remedy: "connect with `SqliteConnectOptions::foreign_keys(true)`".into(),
-                });
-            }
-            for table in registry.tenant_tables() {
-                if !exists(conn, table).await? {
-                    findings.push(Finding {
-                        object: format!("table \"{table}\""),
-                        problem: "does not exist",
-                        remedy: "run the migrations".into(),
-                    });
-                }
-            }
-            Ok(findings)
-        })
+        Box::pin(verify::findings(conn, registry, options))
+    }
+
+    fn survey<'c>(
+        _conn: &'c mut Self::Connection,
+        _registry: &'c Registry,
+        _options: &'c Options,
+    ) -> BoxFuture<'c, Result<Survey, sqlx::Error>> {
+        // Differs: there are no schemas, so nothing is to be found in them.
+        Box::pin(async { Ok(Survey { schemaless: true, ..Survey::default() }) })
+    }
+
+    fn look_for_pooler(_pool: &Pool<Self>) -> BoxFuture<'_, Result<Option<Finding>, sqlx::Error>> {
+        // Differs: nothing is between a file and who reads it.
+        Box::pin(async { Ok(None) })
     }
 }
 
-async fn foreign_keys(conn: &mut sqlx::SqliteConnection) -> Result<bool, sqlx::Error> {
-    let query = QueryBuilder::new("select foreign_keys from pragma_foreign_keys");
-    let row = Sqlite::fetch_optional(conn, query, Statements::Unnamed).await?;
-    row.map_or(Ok(false), |row| row.try_get(0))
-}
-
-async fn exists(conn: &mut sqlx::SqliteConnection, table: &str) -> Result<bool, sqlx::Error> {
-    let mut query =
-        QueryBuilder::new("select 1 from sqlite_schema where type = 'table' and name = ");
-    query.push_bind(table);
-    Ok(Sqlite::fetch_optional(conn, query, Statements::Unnamed).await?.is_some())
+/// Differs: a backslash is a letter like any other.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }

@@ -1,20 +1,25 @@
 use std::fmt;
 use std::sync::Arc;
 
+use futures_core::Stream;
+use futures_util::TryStreamExt;
 use saas_core::sql::Statements;
 use saas_core::{Clock, TenantId};
 use sqlx::pool::PoolConnection;
-use sqlx::{Pool, QueryBuilder};
+use sqlx::{QueryBuilder, SqlStr};
 use sqlx_core::transaction::TransactionManager;
 
-use crate::{Error, Global, Options, Result, Scope, Tenant, TenantBackend, guard};
+use crate::isolation::{Home, Lease};
+use crate::{
+    Error, Finding, Global, Options, Registry, Result, Scope, Tenant, TenantBackend, guard,
+};
 
 /// A transaction bound to one tenant.
 pub type TenantTx<DB> = Tx<DB, Tenant>;
 /// A transaction on global entities.
 pub type GlobalTx<DB> = Tx<DB, Global>;
 
-/// A transaction in a scope; name it [`TenantTx`] or [`GlobalTx`].
+/// A transaction in a scope; name it [`TenantTx`], [`GlobalTx`] or [`AcrossTx`](crate::AcrossTx).
 ///
 /// Dropped without [`commit`](Self::commit) it rolls back, whatever it was doing.
 pub struct Tx<DB: TenantBackend, S: Scope> {
@@ -25,13 +30,43 @@ pub struct Tx<DB: TenantBackend, S: Scope> {
     open: bool,
     /// Whether one of its statements failed in the database.
     failed: bool,
+    /// Whether the connection was lent for SQL by hand, whose errors nobody reports here, and none of
+    /// its own statements has succeeded since.
+    lent: bool,
+    /// Keeps a tenant's own pool open until its connection has gone back.
+    _lease: Option<Lease<DB>>,
+    /// What takes back what the end of the transaction leaves on the connection. Until it has run,
+    /// nobody else gets the connection.
+    aftermath: Option<&'static str>,
 }
 
 impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
-    pub(crate) async fn open(pool: &Pool<DB>, scope: S, options: &Options) -> Result<Self> {
-        let conn = guard::open(pool, DB::begin(scope.tenant())).await?;
-        let Options { statements, clock } = options.clone();
-        Ok(Self { conn, scope, statements, clock, open: true, failed: false })
+    pub(crate) async fn open(home: Home<DB>, scope: S, options: &Options) -> Result<Self> {
+        let begin = DB::begin(scope.tenant(), options);
+        Self::begun(home, begin, scope, options).await
+    }
+
+    /// The same, opened by this statement.
+    pub(crate) async fn begun(
+        home: Home<DB>,
+        begin: SqlStr,
+        scope: S,
+        options: &Options,
+    ) -> Result<Self> {
+        let conn = guard::open(&home.pool, begin)
+            .await
+            .map_err(|error| Error::on_opening(scope.tenant(), error))?;
+        Ok(Self {
+            conn,
+            scope,
+            statements: options.statements,
+            clock: Arc::clone(&options.clock),
+            open: true,
+            failed: false,
+            lent: false,
+            _lease: home.into_lease(),
+            aftermath: None,
+        })
     }
 
     /// Makes everything done in it durable, all or nothing.
@@ -39,8 +74,8 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
     /// # Errors
     /// [`Error::Aborted`] if one of its statements failed in the database, even if the error was
     /// handled: PostgreSQL has given the transaction up then and would answer the commit with a
-    /// silent rollback; on SQLite half of it would stay. That is known of the statements of this
-    /// type; after an error of SQL by hand on the connection, do not commit.
+    /// silent rollback; on SQLite half of it would stay. SQL by hand on the connection counts as
+    /// well on PostgreSQL; on SQLite, do not commit after its error.
     ///
     /// If the answer is lost, so is the knowledge whether it was committed: what must not happen
     /// twice needs an idempotency key.
@@ -48,8 +83,9 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
         if self.failed {
             return Err(Error::Aborted);
         }
-        DB::TransactionManager::commit(&mut self.conn).await?;
+        DB::commit(&mut self.conn, self.lent).await?;
         self.open = false;
+        self.clear().await;
         Ok(())
     }
 
@@ -60,7 +96,25 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
     pub async fn rollback(mut self) -> Result<()> {
         DB::TransactionManager::rollback(&mut self.conn).await?;
         self.open = false;
+        self.clear().await;
         Ok(())
+    }
+
+    /// Has the connection closed at the end unless this statement has run after it.
+    pub(crate) fn followed_by(mut self, aftermath: Option<&'static str>) -> Self {
+        self.aftermath = aftermath;
+        self
+    }
+
+    /// That it failed is not the transaction's failure: the connection is closed then.
+    async fn clear(&mut self) {
+        let Some(sql) = self.aftermath else { return };
+        match DB::execute(&mut self.conn, QueryBuilder::new(sql), Statements::Unnamed).await {
+            Ok(_) => self.aftermath = None,
+            Err(error) => {
+                tracing::debug!(%error, "a connection could not be cleared and is closed");
+            }
+        }
     }
 
     /// The connection, inside the transaction: what other crates run their statements on, so that
@@ -68,6 +122,7 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
     ///
     /// Beginning or ending the transaction by hand on it ends the scope as well.
     pub fn connection(&mut self) -> &mut DB::Connection {
+        self.lent = true;
         &mut self.conn
     }
 
@@ -78,7 +133,7 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
         statements: Statements,
     ) -> Result<u64, sqlx::Error> {
         let done = DB::execute(&mut self.conn, query, statements).await;
-        self.failed |= done.is_err();
+        self.note(done.is_ok());
         done
     }
 
@@ -88,7 +143,7 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
         query: QueryBuilder<DB>,
     ) -> Result<Vec<DB::Row>, sqlx::Error> {
         let found = DB::fetch_all(&mut self.conn, query, self.statements).await;
-        self.failed |= found.is_err();
+        self.note(found.is_ok());
         found
     }
 
@@ -98,8 +153,35 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
         query: QueryBuilder<DB>,
     ) -> Result<Option<DB::Row>, sqlx::Error> {
         let found = DB::fetch_optional(&mut self.conn, query, self.statements).await;
-        self.failed |= found.is_err();
+        self.note(found.is_ok());
         found
+    }
+
+    /// A statement that succeeds also shows that the transaction stands.
+    fn note(&mut self, succeeded: bool) {
+        self.failed |= !succeeded;
+        self.lent &= !succeeded;
+    }
+
+    /// The same, row by row.
+    pub(crate) fn fetch(
+        &mut self,
+        query: QueryBuilder<DB>,
+    ) -> impl Stream<Item = Result<DB::Row, sqlx::Error>> + Send {
+        let Self { conn, failed, statements, .. } = self;
+        DB::fetch(conn, query, *statements).inspect_err(|_| *failed = true)
+    }
+
+    /// Looks for what would let a tenant see another's rows, from where this transaction stands, and
+    /// ends it.
+    pub(crate) async fn verify(
+        mut self,
+        registry: &Registry,
+        options: &Options,
+    ) -> Result<Vec<Finding>> {
+        let findings = DB::verify(&mut self.conn, registry, options).await?;
+        self.rollback().await?;
+        Ok(findings)
     }
 
     pub(crate) fn scope(&self) -> S {
@@ -127,6 +209,7 @@ impl TenantTx<sqlx::Postgres> {
     /// The connection for SQL by hand. Row-level security holds: the statement sees and writes this
     /// tenant's rows and no others, whatever it says.
     pub fn raw(&mut self) -> &mut sqlx::PgConnection {
+        self.lent = true;
         &mut self.conn
     }
 }
@@ -143,6 +226,7 @@ impl TenantTx<sqlx::Sqlite> {
 /// Lets code that knows only connections run inside the transaction.
 impl<DB: TenantBackend<Connection = C>, S: Scope, C> AsMut<C> for Tx<DB, S> {
     fn as_mut(&mut self) -> &mut C {
+        self.lent = true;
         &mut self.conn
     }
 }
@@ -152,6 +236,9 @@ impl<DB: TenantBackend, S: Scope> Drop for Tx<DB, S> {
         if self.open {
             // Queued before the connection goes back, and flushed before anybody gets it again.
             DB::TransactionManager::start_rollback(&mut self.conn);
+        }
+        if self.aftermath.is_some() {
+            self.conn.close_on_drop();
         }
     }
 }

@@ -50,6 +50,14 @@ impl Database {
         self.pool(options, connections).await
     }
 
+    /// The same through PgBouncer in transaction mode.
+    pub(crate) async fn pooled(&self, connections: u32) -> Result<PgPool> {
+        let name = self.app.get_database().unwrap_or_default();
+        let through: PgConnectOptions =
+            saas_testkit::required("TEST_PGBOUNCER_URL", "postgres pgbouncer").parse()?;
+        self.pool(through.database(name), connections).await
+    }
+
     /// Where the application connects to, for a process of its own.
     pub(crate) fn url(&self) -> String {
         self.app.to_url_lossy().into()

@@ -31,7 +31,8 @@ impl Size {
     }
 }
 
-const USAGE: &str = "usage: saas-benches tenancy|pagination|peers|idempotency|jobs|all [--quick]";
+const USAGE: &str =
+    "usage: saas-benches tenancy|export|pagination|peers|idempotency|jobs|all [--quick]";
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -61,6 +62,7 @@ fn run(name: &str, size: Size) -> Result<()> {
     let together = || Builder::new_multi_thread().enable_all().build();
     match name {
         "tenancy" => alone()?.block_on(tenancy::run(size)),
+        "export" => alone()?.block_on(tenancy::export(size)),
         "pagination" => alone()?.block_on(pagination::run(size)),
         "peers" => alone()?.block_on(pagination::peers(size)),
         "idempotency" => together()?.block_on(idempotency::run(size)),

@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use invoicing_domain::config::{Config, Database};
-use invoicing_domain::customers::Customer;
-use invoicing_domain::invoices::{Invoice, Line};
 use invoicing_domain::mail::{self, Mailer};
-use invoicing_domain::tenants::{ApiKey, Tenant};
 use invoicing_domain::{App, Db, db, keys, migrate, settings};
 use saas_core::SystemClock;
 use saas_jobs::Queue;
 use saas_pagination::Cursors;
-use saas_tenancy::{Registry, TenantDb};
+use saas_tenancy::TenantDb;
 use sqlx::Pool;
 use sqlx::postgres::PgConnectOptions;
 
@@ -48,13 +45,7 @@ async fn run<D: Db>(command: Command, pool: Pool<D>, config: &Config) -> Result<
     if command == Command::Migrate {
         return Ok(());
     }
-    let registry = Registry::new()
-        .register::<Tenant>()
-        .register::<ApiKey>()
-        .register::<Customer>()
-        .register::<Invoice>()
-        .register::<Line>();
-    let db = TenantDb::connect(pool.clone(), registry).await.map_err(explained)?;
+    let db = TenantDb::connect(pool.clone(), db::registry()).await.map_err(explained)?;
     let (secret, _) = settings::get_or_make(&pool, "cursor_secret", random()?).await?;
     let (operator, token) = operator(&pool, config.operator_token.clone()).await?;
     let mailer = match &config.smtp_url {

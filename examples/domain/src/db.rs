@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use saas_core::Id;
 use saas_core::sql::{Binds, Stores};
-use saas_tenancy::TenantBackend;
+use saas_tenancy::{Registry, TenantBackend};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
@@ -33,6 +33,16 @@ pub trait Db:
 
 impl Db for sqlx::Postgres {}
 impl Db for sqlx::Sqlite {}
+
+/// Every entity, so that the database can be checked against them before the first request.
+pub fn registry() -> Registry {
+    Registry::new()
+        .register::<Tenant>()
+        .register::<ApiKey>()
+        .register::<Customer>()
+        .register::<Invoice>()
+        .register::<Line>()
+}
 
 /// Connections to a server. A request waits at most this long for one, then it is told 503.
 pub fn postgres(options: PgConnectOptions) -> PgPool {

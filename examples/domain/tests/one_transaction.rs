@@ -16,7 +16,7 @@ use saas_core::{Id, Problem, SystemClock, TenantId, Timestamps};
 use saas_idempotency::{Idempotency, IdempotencyLayer, Reply, Scope, SqlStore};
 use saas_jobs::{Options, Queue};
 use saas_pagination::Cursors;
-use saas_tenancy::{Registry, TenantDb};
+use saas_tenancy::TenantDb;
 use saas_testkit as testkit;
 use sqlx::{ConnectOptions as _, Pool};
 use tower::{Layer, ServiceExt, service_fn};
@@ -143,7 +143,7 @@ async fn left<D: Db>(app: &App<D>, tenant: TenantId) -> [i64; 3] {
 
 async fn app<D: Db>(pool: Pool<D>) -> App<D> {
     App {
-        db: TenantDb::connect(pool, Registry::new()).await.unwrap(),
+        db: TenantDb::connect(pool, db::registry()).await.unwrap(),
         queue: Queue::new(),
         cursors: Cursors::new([7; 32]).unwrap(),
         mailer: Mailer::Outbox(Arc::from(std::path::Path::new("unused"))),

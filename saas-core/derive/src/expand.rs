@@ -9,6 +9,7 @@ pub(crate) fn expand(declaration: &Declaration) -> TokenStream {
     let Declaration { name, table, soft_delete, timestamps, version, unique, columns, .. } =
         declaration;
     let owner = if declaration.tenant { quote!(Tenant) } else { quote!(Global) };
+    let select = select_list(declaration);
     let definitions = columns.iter().map(definition);
     let constants = columns.iter().map(|column| constant(declaration, column));
     let markers = markers(declaration);
@@ -23,6 +24,7 @@ pub(crate) fn expand(declaration: &Declaration) -> TokenStream {
             const TABLE: &'static str = #table;
             const OWNER: ::saas_core::Owner = ::saas_core::Owner::#owner;
             const COLUMNS: &'static [::saas_core::ColumnDef] = &[#(#definitions),*];
+            const SELECT: &'static str = #select;
             const SOFT_DELETES: bool = #soft_delete;
             const TIMESTAMPED: bool = #timestamps;
             const VERSIONED: bool = #version;
@@ -39,6 +41,13 @@ pub(crate) fn expand(declaration: &Declaration) -> TokenStream {
         }
         ::saas_core::__record! { #name { #(#values),* } }
     }
+}
+
+/// Names are checked to hold no quotes; a schema is a name of its own.
+fn select_list(declaration: &Declaration) -> String {
+    let table = declaration.table.replace('.', "\".\"");
+    let name = |column: &Column| format!("\"{table}\".\"{}\"", column.name);
+    declaration.columns.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 fn definition(column: &Column) -> TokenStream {

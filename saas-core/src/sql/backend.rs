@@ -89,6 +89,28 @@ pub trait Backend:
         query: QueryBuilder<Self>,
         statements: Statements,
     ) -> BoxStream<'_, Result<Self::Row, sqlx::Error>>;
+
+    /// Appends a placeholder and binds a text to it whose type the database takes from what it is
+    /// compared with.
+    ///
+    /// Bound as a `String` it is `text` on PostgreSQL: no enum is compared with that, and a `citext`
+    /// or a `char(n)` by other rules than it is sorted by. What it is compared with holds text in one
+    /// of these forms; a number would take the text's bytes for its own.
+    fn push_untyped(query: &mut QueryBuilder<Self>, text: &str);
+
+    /// Whether chrono can hold every moment and date of a row, to be asked before the row is read:
+    /// sqlx panics at one that it cannot, PostgreSQL's `infinity` among them.
+    ///
+    /// # Errors
+    /// [`sqlx::Error::ColumnDecode`], which names the column.
+    fn check_moments(row: &Self::Row) -> Result<(), sqlx::Error>;
+
+    /// A moment or date as it stands in a column of a row, where the database keeps it as a text:
+    /// SQLite does. `None` for NULL, and on PostgreSQL, which has types for both.
+    ///
+    /// # Errors
+    /// What sqlx says of a column that is not there, or whose text is no UTF-8.
+    fn stored_moment(row: &Self::Row, column: usize) -> Result<Option<&str>, sqlx::Error>;
 }
 
 mod sealed {
@@ -155,15 +177,47 @@ macro_rules! execution {
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 use sqlx::Execute as _;
+#[cfg(feature = "sqlite")]
+use sqlx::Row as _;
+
+#[cfg(feature = "postgres")]
+use super::postgres;
 
 #[cfg(feature = "postgres")]
 impl Backend for sqlx::Postgres {
     const DIALECT: Dialect = Dialect::Postgres;
     execution!();
+
+    fn push_untyped(query: &mut QueryBuilder<Self>, text: &str) {
+        query.push_bind(postgres::Untyped(text));
+    }
+
+    fn check_moments(row: &Self::Row) -> Result<(), sqlx::Error> {
+        postgres::check_moments(row)
+    }
+
+    fn stored_moment(_: &Self::Row, _: usize) -> Result<Option<&str>, sqlx::Error> {
+        Ok(None)
+    }
 }
 
 #[cfg(feature = "sqlite")]
 impl Backend for sqlx::Sqlite {
     const DIALECT: Dialect = Dialect::Sqlite;
     execution!();
+
+    // Differs: a value has its type with it, and is compared by the column's rules.
+    fn push_untyped(query: &mut QueryBuilder<Self>, text: &str) {
+        query.push_bind(text);
+    }
+
+    // Differs: what chrono cannot hold is a text that it cannot read, which is an error already.
+    fn check_moments(_: &Self::Row) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
+
+    fn stored_moment(row: &Self::Row, column: usize) -> Result<Option<&str>, sqlx::Error> {
+        // Unchecked, so that a number comes as its digits.
+        row.try_get_unchecked(column)
+    }
 }

@@ -34,6 +34,9 @@ fragment_by_deref!(&F, Box<F>, Arc<F>);
 
 /// Fixed SQL without values; a string literal, so that nothing from outside can get in.
 ///
+/// It has no placeholders of its own: on PostgreSQL a `$1` in it would be whatever value the statement
+/// binds first. What has values is a [`fragment`]. As a part of a statement it ends without `;`.
+///
 /// ```
 /// use saas_core::sql::{Fragment, Raw};
 /// let mut query = sqlx::QueryBuilder::<sqlx::Sqlite>::new("select * from invoices where ");

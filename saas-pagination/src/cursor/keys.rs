@@ -104,7 +104,7 @@ impl Cursors {
     /// When a cursor made now expires, in seconds since 1970; 0 is never.
     pub(super) fn expires(&self) -> u32 {
         let Some(lifetime) = self.lifetime else { return 0 };
-        let seconds = lifetime.as_secs() + u64::from(lifetime.subsec_nanos() > 0);
+        let seconds = lifetime.as_secs().saturating_add(u64::from(lifetime.subsec_nanos() > 0));
         let now = u64::try_from(self.clock.now().timestamp()).unwrap_or(0);
         // What lives beyond 2106 lives for ever.
         u32::try_from(now.saturating_add(seconds)).unwrap_or(0)

@@ -407,3 +407,11 @@ proptest! {
         prop_assert!(reopened(&URL_SAFE_NO_PAD.encode(&bytes)).is_err());
     }
 }
+
+#[test]
+fn a_lifetime_beyond_all_time_does_not_end() {
+    for lifetime in [Duration::from_secs(u64::MAX), Duration::MAX] {
+        let cursors = Cursors::new([7; 32]).unwrap().expire_after(lifetime);
+        assert_eq!(cursors.expires(), 0);
+    }
+}

@@ -66,8 +66,10 @@ fn whatever_is_wrong_is_named() {
         assert_eq!((name.as_str(), reason), ("limit", expected("a whole number from 0")));
     }
     assert_eq!(refused("limit=1&limit=1"), ("limit".into(), Invalid::Repeated));
-    assert_eq!(refused("status=a&status=b"), ("status".into(), Invalid::Repeated));
-    assert_eq!(refused("status=a&status[eq]=a"), ("status[eq]".into(), Invalid::Repeated));
+    let repeated = || Invalid::RepeatedFilter { instead: "status[in]=a,b".into() };
+    assert_eq!(refused("status=a&status=b"), ("status".into(), repeated()));
+    assert_eq!(refused("status=a&status[eq]=a"), ("status[eq]".into(), repeated()));
+    assert_eq!(refused("total[gte]=1&total[gte]=2"), ("total[gte]".into(), Invalid::Repeated));
     assert_eq!(refused("page=2"), ("page".into(), Invalid::Unknown));
     assert_eq!(refused("=2"), (String::new(), Invalid::Unknown));
     assert_eq!(refused("Status=a"), ("Status".into(), Invalid::Unknown));
@@ -162,4 +164,15 @@ fn a_plan_is_prepared_as_its_base_asks() {
     let list = list();
     let plan = list.request("", &cursors(), tenant()).unwrap().plan(Pooled);
     assert_eq!(Fragment::<sqlx::Sqlite>::statements(&plan), Statements::Unnamed);
+}
+
+#[test]
+fn a_list_without_sorts_knows_no_parameter_of_that_name() {
+    let list = List::new("rows", "id", |id: &i64| *id);
+    for query in ["sort=id", "sort=-id", "sort="] {
+        match list.request(query, &cursors(), ()).map(|_| ()) {
+            Err(Error::Parameter { name, reason: Invalid::Unknown }) => assert_eq!(name, "sort"),
+            other => panic!("{query}: {other:?}"),
+        }
+    }
 }

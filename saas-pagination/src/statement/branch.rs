@@ -33,6 +33,7 @@ impl Mark {
 impl<DB: Backend> Statement<'_, DB> {
     //     select base.*, … from (<base>) as base where <filters> and <terms> order by … limit 26
     //
+    // The base may end in a comment, hence the new line.
     // Limits are literals: under a generic plan a bound one is costed as a tenth of the table.
     pub(super) fn push_branch(
         &self,
@@ -45,7 +46,7 @@ impl<DB: Backend> Statement<'_, DB> {
         pen.push_source(|query| {
             query.push(" from (");
             self.base.push_to(query);
-            query.push(") as base");
+            query.push("\n) as base");
             for (index, predicate) in self.predicates.iter().enumerate() {
                 query.push(if index == 0 { " where " } else { " and " });
                 push_predicate(query, predicate);

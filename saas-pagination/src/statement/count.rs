@@ -37,7 +37,7 @@ impl<DB: Backend> CountStatement<'_, DB> {
     fn push_rows(&self, query: &mut QueryBuilder<DB>) {
         query.push("select 1 from (");
         self.base.push_to(query);
-        query.push(") as base");
+        query.push("\n) as base");
         for (index, predicate) in self.predicates.iter().enumerate() {
             query.push(if index == 0 { " where " } else { " and " });
             push_predicate(query, predicate);

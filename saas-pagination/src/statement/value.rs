@@ -11,7 +11,8 @@ pub(super) fn push_value<DB: Backend>(query: &mut QueryBuilder<DB>, value: &Valu
         Value::Bool(value) => <DB as Binds<bool>>::push_bind(query, value),
         Value::I64(value) => <DB as Binds<i64>>::push_bind(query, value),
         Value::F64(value) => <DB as Binds<f64>>::push_bind(query, value),
-        Value::Text(value) => <DB as Binds<String>>::push_bind(query, value),
+        // An enum, a `citext`, a `char(n)`: compared by the column's own rules, as it is sorted.
+        Value::Text(value) => DB::push_untyped(query, value),
         Value::Bytes(value) => <DB as Binds<Vec<u8>>>::push_bind(query, value),
         Value::Uuid(value) => DB::push_bind(query, value),
         Value::Timestamp(value) => DB::push_bind(query, value),

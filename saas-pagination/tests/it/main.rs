@@ -7,8 +7,10 @@ mod cases;
 mod conformance;
 mod databases;
 mod deep;
+mod false_declarations;
 #[cfg(all(feature = "axum", feature = "actix"))]
 mod http;
+mod long_keys;
 mod odd_values;
 #[cfg(feature = "openapi")]
 mod openapi;
@@ -17,7 +19,9 @@ mod plans;
 mod relay;
 mod rows;
 mod statements;
+mod stored_forms;
 mod streams;
+mod text_types;
 mod totals;
 mod walker;
 mod walks;

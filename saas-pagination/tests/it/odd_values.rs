@@ -217,9 +217,24 @@ async fn an_infinite_moment_on_postgres_is_an_error_on_its_page() {
         let request = list.request(&query, &cursors(), ()).unwrap();
         let error = request.fetch(base, &mut *conn).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Database);
-        assert!(matches!(error, Error::Database(sqlx::Error::Decode(_))), "{error:?}");
+        let Error::Database(sqlx::Error::ColumnDecode { index, .. }) = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(index, "moment");
         run::<Postgres>(conn, "update listed_rows set moment = null where not isfinite(moment)")
             .await;
+    }
+    // A column that only the row has counts too, of whichever type.
+    let list = List::new("events", "id", |event: &Event| event.id);
+    for odd in ["date 'infinity'", "timestamp '-infinity'", "timestamptz '294276-12-31'"] {
+        let base =
+            format!("select id, moment, {odd} as odd from listed_rows where moment is not null");
+        let request = list.request("", &cursors(), ()).unwrap();
+        let error = request.fetch(Raw(base.leak()), &mut *conn).await.unwrap_err();
+        let Error::Database(sqlx::Error::ColumnDecode { index, .. }) = &error else {
+            panic!("{odd}: {error:?}")
+        };
+        assert_eq!(index, "odd");
     }
     // The way round it: the base select gives NULL instead.
     run::<Postgres>(conn, "update listed_rows set moment = 'infinity' where moment is null").await;

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use saas_core::schema::quoted;
 use saas_core::sql::{Backend, Binds, Fragment};
-use saas_core::{Deleted, Entity, Id, TenantId};
+use saas_core::{Deleted, Entity, Id, TenantId, Version};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
@@ -17,9 +17,34 @@ impl<DB: Binds<T>, T: Send + Sync> Fragment<DB> for Bound<T> {
     }
 }
 
+/// The row with this id, as a condition.
+pub(super) struct ById<E>(pub(super) Id<E>);
+
+impl<DB: Backend, E: Entity> Fragment<DB> for ById<E> {
+    fn push_to(&self, query: &mut QueryBuilder<DB>) {
+        query.push(column::<E>("id")).push(" = ");
+        push_uuid(query, self.0.uuid());
+    }
+}
+
+/// A statement that begins so, with room for most: growing bit by bit would copy it many times.
+pub(crate) fn begin<DB: Backend>(words: &'static str) -> QueryBuilder<DB> {
+    let mut text = String::with_capacity(ROOM);
+    text.push_str(words);
+    QueryBuilder::new(text)
+}
+
+/// Two dozen columns and a few conditions.
+const ROOM: usize = 1024;
+
 /// A column with its table, so that it means the same inside a join.
 pub(super) fn column<E: Entity>(name: &str) -> impl Display {
-    std::fmt::from_fn(move |f| write!(f, "{}.{}", quoted(E::TABLE), quoted(name)))
+    in_table(E::TABLE, name)
+}
+
+/// The same for a table by its name.
+pub(super) fn in_table(table: &'static str, name: &str) -> impl Display {
+    std::fmt::from_fn(move |f| write!(f, "{}.{}", quoted(table), quoted(name)))
 }
 
 pub(super) fn push_uuid<DB: Backend>(query: &mut QueryBuilder<DB>, value: Uuid) {
@@ -33,20 +58,37 @@ pub(super) fn push_scope<DB: Backend, E: Entity>(
     tenant: Option<TenantId>,
     deleted: Deleted,
 ) {
+    let deleted = if E::SOFT_DELETES { deleted } else { Deleted::With };
+    push_scope_of(query, E::TABLE, tenant, deleted);
+}
+
+/// The same for a table whose rows are soft-deleted.
+pub(super) fn push_scope_of<DB: Backend>(
+    query: &mut QueryBuilder<DB>,
+    table: &'static str,
+    tenant: Option<TenantId>,
+    deleted: Deleted,
+) {
     match tenant {
         Some(tenant) => {
-            query.push(" where ").push(column::<E>("tenant_id")).push(" = ");
+            query.push(" where ").push(in_table(table, "tenant_id")).push(" = ");
             push_uuid(query, tenant.uuid());
         }
         None => {
             query.push(" where 1 = 1");
         }
     }
-    if !E::SOFT_DELETES {
-        return;
-    }
+    push_deleted(query, table, deleted);
+}
+
+/// ` and deleted_at is …`.
+pub(super) fn push_deleted<DB: Backend>(
+    query: &mut QueryBuilder<DB>,
+    table: &'static str,
+    deleted: Deleted,
+) {
     if let Some(condition) = deleted.condition() {
-        query.push(" and ").push(quoted(E::TABLE)).push(".").push(condition);
+        query.push(" and ").push(quoted(table)).push(".").push(condition);
     }
 }
 
@@ -78,6 +120,18 @@ pub(super) fn push_touch<DB: Backend, E: Entity>(
         <DB as Binds<chrono::DateTime<chrono::Utc>>>::push_bind(query, &now);
     }
     if E::VERSIONED {
-        query.push(", \"version\" = \"version\" + 1");
+        // With its table, since an upsert has two versions at hand.
+        query.push(", \"version\" = ").push(column::<E>("version")).push(" + 1");
+    }
+}
+
+/// ` and version = …`, where one is expected.
+pub(super) fn push_version<DB: Backend, E: Entity>(
+    query: &mut QueryBuilder<DB>,
+    version: Option<Version>,
+) {
+    if let Some(version) = version {
+        query.push(" and ").push(column::<E>("version")).push(" = ");
+        <DB as Binds<i64>>::push_bind(query, &version.get());
     }
 }

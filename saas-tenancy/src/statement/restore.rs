@@ -1,6 +1,4 @@
-use std::fmt;
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
+use std::marker::PhantomData;
 
 use chrono::{DateTime, Utc};
 use saas_core::schema::quoted;
@@ -10,13 +8,16 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::parts;
-use crate::{Error, Reachable, Result, Scope, TenantBackend, Tx};
+use super::path::{Reference, Root};
+use super::select::Lock;
+use crate::{Error, Reachable, Result, Scope, TenantBackend, Tx, Writing};
 
 /// A restore of one row and of what its deletion took along; awaiting it runs it.
-pub struct Restoring<'t, DB: TenantBackend, S: Scope, E> {
+pub struct Restoring<'t, DB: TenantBackend, S: Scope, E, L = E> {
     tx: &'t mut Tx<DB, S>,
     id: Id<E>,
-    children: Vec<Child<DB>>,
+    branches: Vec<Branch<DB>>,
+    last: PhantomData<fn() -> L>,
 }
 
 /// What a restore did.
@@ -27,103 +28,146 @@ pub struct Restored {
     pub rows: u64,
 }
 
-/// A table whose rows may have gone along, and how to write their restore.
-struct Child<DB: TenantBackend> {
-    table: &'static str,
-    column: &'static str,
-    restore: PushRestore<DB>,
+/// Rows that may have gone along: how to write their restore, and by which references they are found
+/// from the row itself.
+struct Branch<DB: TenantBackend> {
+    path: Vec<Reference>,
+    restore: fn(&Returning, &[Reference]) -> QueryBuilder<DB>,
 }
 
-/// [`push_restore`] of one entity.
-type PushRestore<DB> =
-    fn(&'static str, Option<TenantId>, Uuid, DeletionId, DateTime<Utc>) -> QueryBuilder<DB>;
+/// A deletion being taken back for one row.
+pub(super) struct Returning {
+    pub(super) root: Root,
+    pub(super) deletion: DeletionId,
+    pub(super) now: DateTime<Utc>,
+}
 
-impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
+impl<DB: TenantBackend, S: Writing> Tx<DB, S> {
     /// Brings back the row with this id; a row that lives is left as it is.
     ///
     /// With [`cascade`](Restoring::cascade) it brings back exactly the rows that the same deletion
     /// took, not those deleted before it.
+    ///
+    /// ```no_run
+    /// # use saas_core::{Entity, Id};
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "customers", tenant, soft_delete)]
+    /// # struct Customer { id: Id<Customer> }
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "invoices", tenant, soft_delete)]
+    /// # struct Invoice { id: Id<Invoice>, #[entity(references = Customer)] customer_id: Id<Customer> }
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "lines", tenant, soft_delete)]
+    /// # struct Line { id: Id<Line>, #[entity(references = Invoice)] invoice_id: Id<Invoice> }
+    /// # async fn example(mut tx: saas_tenancy::TenantTx<sqlx::Postgres>, id: Id<Customer>)
+    /// # -> saas_tenancy::Result<()> {
+    /// let tree = tx.soft_delete(id).cascade(Invoice::CUSTOMER_ID).then(Line::INVOICE_ID).await?;
+    /// let back = tx.restore(id).cascade(Invoice::CUSTOMER_ID).then(Line::INVOICE_ID).await?;
+    /// assert_eq!(back.rows, tree.rows);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// What is not soft-deleted cannot come back:
+    ///
+    /// ```compile_fail,E0277
+    /// # use saas_core::{Entity, Id};
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "notes", tenant)]
+    /// # struct Note { id: Id<Note> }
+    /// # fn example(mut tx: saas_tenancy::TenantTx<sqlx::Sqlite>, id: Id<Note>) {
+    /// tx.restore(id);
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Awaiting it: [`Error::NotFound`] if there is no such row, [`Error::Taken`] if one of its unique
+    /// values has been taken meanwhile.
     pub fn restore<E>(&mut self, id: Id<E>) -> Restoring<'_, DB, S, E>
     where
         E: Reachable<S> + SoftDeletes,
     {
-        Restoring { tx: self, id, children: Vec::new() }
+        Restoring { tx: self, id, branches: Vec::new(), last: PhantomData }
     }
 }
 
-impl<'t, DB: TenantBackend, S: Scope, E: Entity> Restoring<'t, DB, S, E> {
+impl<'t, DB: TenantBackend, S: Scope, E: Entity, L> Restoring<'t, DB, S, E, L> {
     /// Also brings back the rows that point to this one with `child` and went in the same deletion.
     #[must_use]
-    pub fn cascade<C, N>(mut self, child: Column<C, Id<E>, N>) -> Self
+    pub fn cascade<C, N>(self, child: Column<C, Id<E>, N>) -> Restoring<'t, DB, S, E, C>
     where
         C: Reachable<S> + SoftDeletes,
         N: Nullability,
     {
-        self.children.push(Child {
-            table: C::TABLE,
-            restore: push_restore::<DB, C>,
-            column: child.name(),
-        });
-        self
+        self.with::<C>(vec![Reference::of(child)])
+    }
+
+    /// Goes on from the last cascade: also brings back the rows that point with `child` to what that
+    /// one leads to and went in the same deletion.
+    #[must_use]
+    pub fn then<C, N>(self, child: Column<C, Id<L>, N>) -> Restoring<'t, DB, S, E, C>
+    where
+        L: Entity,
+        C: Reachable<S> + SoftDeletes,
+        N: Nullability,
+    {
+        let mut path = self.branches.last().map_or_else(Vec::new, |branch| branch.path.clone());
+        path.push(Reference::of(child));
+        self.with::<C>(path)
+    }
+
+    fn with<C: Entity>(mut self, path: Vec<Reference>) -> Restoring<'t, DB, S, E, C> {
+        self.branches.push(Branch { path, restore: statement::<DB, C> });
+        Restoring { tx: self.tx, id: self.id, branches: self.branches, last: PhantomData }
     }
 
     async fn run(self) -> Result<Restored> {
         let (tenant, statements) = (self.tx.scope().tenant(), self.tx.statements());
-        let mut query = QueryBuilder::new("select \"deletion_id\" from ");
-        query.push(quoted(E::TABLE));
-        parts::push_scope::<DB, E>(&mut query, tenant, Deleted::With);
-        parts::push_id(&mut query, self.id);
-        DB::push_for_update(&mut query);
-        let row = self.tx.fetch_optional(query).await?;
+        let row = self.tx.fetch_optional(found::<DB, E>(tenant, self.id)).await?;
         let row = row.ok_or(Error::NotFound { table: E::TABLE })?;
         let Some(deletion) = <DB as Reads<(Option<Uuid>,)>>::read(&row)?.0 else {
             return Ok(Restored { rows: 0 });
         };
-        let own = Child { table: E::TABLE, restore: push_restore::<DB, E>, column: "id" };
+        let (row, deletion) = (Some(self.id.uuid()), DeletionId::from_uuid(deletion));
+        let root = Root { tenant, table: E::TABLE, row, taken_by: None };
+        let back = Returning { root, deletion, now: self.tx.clock().now() };
+        let own = Reference { table: E::TABLE, column: "id" };
+        let own = Branch { path: vec![own], restore: statement::<DB, E> };
         let mut rows = 0;
-        for child in std::iter::once(own).chain(self.children) {
-            let (parent, deletion) = (self.id.uuid(), DeletionId::from_uuid(deletion));
-            let now = self.tx.clock().now();
-            let query = (child.restore)(child.column, tenant, parent, deletion, now);
-            rows += self.tx.execute(query, statements).await.map_err(Error::on(child.table))?;
+        // In the order they were named: what leads to a row is back before it.
+        for Branch { path, restore } in std::iter::once(own).chain(self.branches) {
+            let table = path.last().map_or(E::TABLE, |reference| reference.table);
+            let done = self.tx.execute(restore(&back, &path), statements).await;
+            rows += done.map_err(Error::on(table))?;
         }
         Ok(Restored { rows })
     }
 }
+awaited!(Restoring<L> -> Restored);
 
-/// `update … set deleted_at = null where` in scope, taken by this deletion, and `column` = parent.
-fn push_restore<DB: TenantBackend, E: Entity>(
-    column: &'static str,
+/// `select deletion_id`, locking the row.
+pub(super) fn found<DB: TenantBackend, E: Entity>(
     tenant: Option<TenantId>,
-    parent: Uuid,
-    deletion: DeletionId,
-    now: DateTime<Utc>,
+    id: Id<E>,
 ) -> QueryBuilder<DB> {
-    let mut query = QueryBuilder::new("update ");
-    query.push(quoted(E::TABLE)).push(" set \"deleted_at\" = null, \"deletion_id\" = null");
-    parts::push_touch::<DB, E>(&mut query, now);
-    parts::push_scope::<DB, E>(&mut query, tenant, Deleted::Only);
-    query.push(" and ").push(parts::column::<E>(column)).push(" = ");
-    parts::push_uuid(&mut query, parent);
-    query.push(" and ").push(parts::column::<E>("deletion_id")).push(" = ");
-    parts::push_uuid(&mut query, deletion.uuid());
+    let mut query = parts::begin("select \"deletion_id\" from ");
+    query.push(quoted(E::TABLE));
+    parts::push_scope::<DB, E>(&mut query, tenant, Deleted::With);
+    parts::push_id(&mut query, id);
+    DB::push_lock(&mut query, E::TABLE, Lock::Wait);
     query
 }
 
-impl<'t, DB: TenantBackend, S: Scope, E: Entity> IntoFuture for Restoring<'t, DB, S, E> {
-    type Output = Result<Restored>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 't>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
-    }
-}
-
-impl<DB: TenantBackend, S: Scope, E: Entity> fmt::Debug for Restoring<'_, DB, S, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Restoring")
-            .field("table", &E::TABLE)
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
+/// `update … set deleted_at = null where` in scope, taken by this deletion, and on this path.
+pub(super) fn statement<DB: TenantBackend, C: Entity>(
+    back: &Returning,
+    path: &[Reference],
+) -> QueryBuilder<DB> {
+    let mut query = parts::begin("update ");
+    query.push(quoted(C::TABLE)).push(" set \"deleted_at\" = null, \"deletion_id\" = null");
+    parts::push_touch::<DB, C>(&mut query, back.now);
+    parts::push_scope::<DB, C>(&mut query, back.root.tenant, Deleted::Only);
+    query.push(" and ").push(parts::column::<C>("deletion_id")).push(" = ");
+    parts::push_uuid(&mut query, back.deletion.uuid());
+    back.root.push_path(&mut query, path);
+    query
 }

@@ -2,10 +2,13 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use saas_core::schema::quoted;
-use saas_core::sql::{Backend, Condition, Fragment, Statements};
-use saas_core::{Column, Deleted, Entity, Id, SoftDeletes, TenantId};
+use saas_core::sql::{Condition, Fragment, Statements};
+use saas_core::{Deleted, Entity, Id, SoftDeletes, TenantId};
 use sqlx::QueryBuilder;
 
+use super::entities::{Includes, Only};
+use super::join::Join;
+use super::order::Order;
 use super::parts;
 use crate::{Reachable, Scope, TenantBackend, Tx};
 
@@ -13,30 +16,38 @@ use crate::{Reachable, Scope, TenantBackend, Tx};
 #[derive(Debug, Clone, Copy)]
 pub struct InTx;
 
-/// The order of a sort.
+/// What a select that locks does about rows that another transaction holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// Smallest first.
-    Asc,
-    /// Largest first.
-    Desc,
+pub enum Lock {
+    /// Waits for them.
+    Wait,
+    /// Leaves them out.
+    SkipLocked,
+    /// Is an error, [`Error::Contention`](crate::Error::Contention).
+    NoWait,
 }
 
 /// A select on one tenant's (or on global) rows of `E`: an owned value that borrows nothing.
 ///
 /// It is a [`Fragment`], so whoever pages, counts or joins can take it as a base. `X` says where it
-/// runs: [`InTx`] in a transaction, [`Read`](crate::Read) on its own.
-pub struct Select<DB: TenantBackend, E, X = InTx> {
+/// runs: [`InTx`] in a transaction, [`Read`](crate::Read) on its own. `J` are the entities it holds
+/// after joins, `O` is what its rows are read as; both follow from the calls and are rarely named.
+pub struct Select<DB: TenantBackend, E, X = InTx, J = Only<E>, O = E> {
     pub(super) tenant: Option<TenantId>,
     deleted: Deleted,
+    pub(super) joins: Vec<Join<DB>>,
     filters: Vec<Box<dyn Fragment<DB>>>,
-    order: Vec<(&'static str, Direction)>,
+    pub(super) columns: Option<Vec<(&'static str, &'static str)>>,
+    pub(super) order: Vec<Order>,
     pub(super) limit: Option<u32>,
-    pub(super) lock: bool,
-    pub(super) statements: Statements,
+    pub(super) lock: Option<Lock>,
+    statements: Statements,
     pub(super) executor: X,
-    of: PhantomData<fn() -> E>,
+    of: Of<E, J, O>,
 }
+
+/// Owns nothing of them, so a select crosses threads whatever they are.
+type Of<E, J, O> = PhantomData<fn() -> (E, J, O)>;
 
 impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
     /// A select on this scope's rows of `E`.
@@ -60,50 +71,80 @@ impl<DB: TenantBackend, E: Entity, X> Select<DB, E, X> {
         Self {
             tenant,
             deleted: Deleted::Without,
+            joins: Vec::new(),
             filters: Vec::new(),
+            columns: None,
             order: Vec::new(),
             limit: None,
-            lock: false,
+            lock: None,
             statements,
             executor,
             of: PhantomData,
         }
     }
+}
 
+impl<DB: TenantBackend, E: Entity, X, J, O> Select<DB, E, X, J, O> {
     /// Only the row with this id.
     #[must_use]
-    pub fn by_id(mut self, id: Id<E>) -> Self
-    where
-        E: Sync + Send,
-    {
-        self.filters.push(Box::new(ById(id)));
+    pub fn by_id(mut self, id: Id<E>) -> Self {
+        self.filters.push(Box::new(parts::ById(id)));
         self
     }
 
     /// Only rows for which the condition holds, besides those of earlier calls.
+    ///
+    /// A condition on another entity compiles only where that is [joined](Self::join). Whether a
+    /// column is NULL can be asked only where it can be, and a value is of the column's type:
+    ///
+    /// ```compile_fail,E0599
+    /// # use saas_core::{Entity, Id};
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "notes", tenant)]
+    /// # struct Note { id: Id<Note>, body: String, due: Option<i32> }
+    /// # fn example(tx: saas_tenancy::TenantTx<sqlx::Sqlite>) {
+    /// tx.select::<Note>().filter(Note::BODY.is_null());
+    /// # }
+    /// ```
+    ///
+    /// ```compile_fail,E0277
+    /// # use saas_core::{Entity, Id};
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "notes", tenant)]
+    /// # struct Note { id: Id<Note>, body: String, due: Option<i32> }
+    /// # fn example(tx: saas_tenancy::TenantTx<sqlx::Sqlite>) {
+    /// tx.select::<Note>().filter(Note::BODY.eq(3));
+    /// # }
+    /// ```
     #[must_use]
-    pub fn filter(
-        mut self,
-        condition: impl Condition<Entity = E> + Fragment<DB> + 'static,
-    ) -> Self {
+    pub fn filter<C, At>(mut self, condition: C) -> Self
+    where
+        C: Condition + Fragment<DB> + 'static,
+        J: Includes<C::Entity, At>,
+    {
         self.filters.push(Box::new(condition));
         self
     }
 
-    /// Which rows count by their deletion; without this call, those that live.
+    /// Which rows of `E` count by their deletion; without this call, those that live.
+    ///
+    /// An entity that is not soft-deleted has no others:
+    ///
+    /// ```compile_fail,E0277
+    /// # use saas_core::{Entity, Id};
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "notes", tenant)]
+    /// # struct Note { id: Id<Note>, body: String, due: Option<i32> }
+    /// # fn example(tx: saas_tenancy::TenantTx<sqlx::Sqlite>) {
+    /// tx.select::<Note>().deleted(saas_core::Deleted::With);
+    /// # }
+    /// ```
     #[must_use]
     pub fn deleted(mut self, deleted: Deleted) -> Self
     where
         E: SoftDeletes,
     {
         self.deleted = deleted;
-        self
-    }
-
-    /// Sorts by a column, after those of earlier calls.
-    #[must_use]
-    pub fn order_by<T, N>(mut self, column: Column<E, T, N>, direction: Direction) -> Self {
-        self.order.push((column.name(), direction));
         self
     }
 
@@ -114,42 +155,70 @@ impl<DB: TenantBackend, E: Entity, X> Select<DB, E, X> {
         self
     }
 
+    /// The same select as another type; only joins and projections know when that is true.
+    pub(super) fn retyped<K, P>(self) -> Select<DB, E, X, K, P> {
+        Select {
+            tenant: self.tenant,
+            deleted: self.deleted,
+            joins: self.joins,
+            filters: self.filters,
+            columns: self.columns,
+            order: self.order,
+            limit: self.limit,
+            lock: self.lock,
+            statements: self.statements,
+            executor: self.executor,
+            of: PhantomData,
+        }
+    }
+
     pub(super) fn push_from(&self, query: &mut QueryBuilder<DB>) {
         query.push(" from ").push(quoted(E::TABLE));
+        for join in &self.joins {
+            join.push_to(query, self.tenant);
+        }
         parts::push_scope::<DB, E>(query, self.tenant, self.deleted);
         parts::push_filters(query, &self.filters);
     }
 
-    /// Without a limit one row more than allowed is asked for, to tell a full list from a cut one.
-    pub(super) fn push_limited(&self, query: &mut QueryBuilder<DB>, default: u32) {
-        self.push_columns(query);
-        query.push(" limit ").push(self.limit.unwrap_or(default));
-        if self.lock {
-            DB::push_for_update(query);
-        }
-    }
-
-    fn push_columns(&self, query: &mut QueryBuilder<DB>) {
-        for (index, column) in E::COLUMNS.iter().enumerate() {
-            query.push(if index == 0 { "select " } else { ", " });
-            query.push(parts::column::<E>(column.name));
+    /// The whole statement, with its own limit or this one.
+    pub(super) fn push_rows(&self, query: &mut QueryBuilder<DB>, default: Option<u32>) {
+        query.push("select ");
+        match &self.columns {
+            None => {
+                query.push(E::SELECT);
+            }
+            Some(columns) => {
+                for (index, (table, name)) in columns.iter().enumerate() {
+                    query.push(if index == 0 { "" } else { ", " });
+                    query.push(quoted(table)).push(".").push(quoted(name));
+                }
+            }
         }
         self.push_from(query);
-        for (index, (name, direction)) in self.order.iter().enumerate() {
+        for (index, Order { table, column, words }) in self.order.iter().enumerate() {
             query.push(if index == 0 { " order by " } else { ", " });
-            query.push(parts::column::<E>(name));
-            query.push(if *direction == Direction::Asc { "" } else { " desc" });
+            query.push(quoted(table)).push(".").push(quoted(column)).push(words);
+        }
+        // A literal: PostgreSQL's generic plan for a bound limit guesses how many rows are wanted.
+        if let Some(limit) = self.limit.or(default) {
+            query.push(" limit ").push(limit);
+        }
+        if let Some(lock) = self.lock {
+            DB::push_lock(query, E::TABLE, lock);
         }
     }
 }
 
 /// The select as others take it: with its own limit or none.
-impl<DB: TenantBackend, E: Entity, X: Send + Sync> Fragment<DB> for Select<DB, E, X> {
+impl<DB, E, X, J, O> Fragment<DB> for Select<DB, E, X, J, O>
+where
+    DB: TenantBackend,
+    E: Entity,
+    X: Send + Sync,
+{
     fn push_to(&self, query: &mut QueryBuilder<DB>) {
-        self.push_columns(query);
-        if let Some(limit) = self.limit {
-            query.push(" limit ").push(limit);
-        }
+        self.push_rows(query, None);
     }
 
     fn statements(&self) -> Statements {
@@ -157,16 +226,7 @@ impl<DB: TenantBackend, E: Entity, X: Send + Sync> Fragment<DB> for Select<DB, E
     }
 }
 
-struct ById<E>(Id<E>);
-
-impl<DB: Backend, E: Entity> Fragment<DB> for ById<E> {
-    fn push_to(&self, query: &mut QueryBuilder<DB>) {
-        query.push(parts::column::<E>("id")).push(" = ");
-        parts::push_uuid(query, self.0.uuid());
-    }
-}
-
-impl<DB: TenantBackend, E: Entity, X> fmt::Debug for Select<DB, E, X> {
+impl<DB: TenantBackend, E: Entity, X, J, O> fmt::Debug for Select<DB, E, X, J, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut select = f.debug_struct("Select");
         select.field("table", &E::TABLE).field("tenant", &self.tenant).finish_non_exhaustive()

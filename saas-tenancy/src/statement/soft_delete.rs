@@ -1,41 +1,22 @@
-use std::fmt;
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
+use std::marker::PhantomData;
 
-use chrono::{DateTime, Utc};
-use saas_core::schema::quoted;
-use saas_core::sql::{Binds, Condition, Fragment};
-use saas_core::{Column, Deleted, DeletionId, Entity, Id, Nullability, SoftDeletes, TenantId};
+use saas_core::sql::{Condition, Fragment};
+use saas_core::{Column, DeletionId, Entity, Id, Nullability, SoftDeletes};
 use sqlx::QueryBuilder;
 
+use super::cascade::{Cascade, Deletion, Taking, cascades};
 use super::parts;
-use crate::{Error, Reachable, Result, Scope, TenantBackend, Tx};
+use crate::{Error, Reachable, Result, Scope, TenantBackend, Tx, Writing};
 
 /// A soft delete of one row and of what goes with it; awaiting it runs it.
-pub struct Deleting<'t, DB: TenantBackend, S: Scope, E> {
+pub struct Deleting<'t, DB: TenantBackend, S: Scope, E, L = E> {
     tx: &'t mut Tx<DB, S>,
     id: Id<E>,
     cascades: Vec<Cascade<DB>>,
+    last: PhantomData<fn() -> L>,
 }
 
-/// What a soft delete did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Deletion {
-    /// Names this deletion; every row it took carries it.
-    pub id: DeletionId,
-    /// How many rows it took, the one asked for among them.
-    pub rows: u64,
-}
-
-/// Writes the update of the children that go with a parent.
-type Cascade<DB> = Box<
-    dyn Fn(Option<TenantId>, uuid::Uuid, DeletionId, DateTime<Utc>) -> QueryBuilder<DB>
-        + Send
-        + Sync,
->;
-
-impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
+impl<DB: TenantBackend, S: Writing> Tx<DB, S> {
     /// Marks the row with this id as deleted, if it lives.
     ///
     /// ```no_run
@@ -53,110 +34,90 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
     /// assert_eq!(restored.rows, deletion.rows);
     /// # Ok(()) }
     /// ```
+    ///
+    /// A cascade takes one level of children; [`then`](Deleting::then) goes on to theirs.
+    ///
+    /// What is not soft-deleted does not compile, neither as the row nor as what goes along, nor does
+    /// a child of another entity:
+    ///
+    /// ```compile_fail,E0277
+    /// # use saas_core::{Entity, Id};
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "notes", tenant)]
+    /// # struct Note { id: Id<Note>, body: String, due: Option<i32> }
+    /// # fn example(mut tx: saas_tenancy::TenantTx<sqlx::Sqlite>, id: Id<Note>) {
+    /// tx.soft_delete(id);
+    /// # }
+    /// ```
+    ///
+    /// ```compile_fail,E0277
+    /// # use saas_core::{Entity, Id};
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "customers", tenant, soft_delete)]
+    /// # struct Customer { id: Id<Customer> }
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "notes", tenant)]
+    /// # struct Note { id: Id<Note>, customer_id: Id<Customer> }
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "tasks", tenant, soft_delete)]
+    /// # struct Task { id: Id<Task>, note_id: Id<Note> }
+    /// # fn example(mut tx: saas_tenancy::TenantTx<sqlx::Sqlite>, id: Id<Customer>) {
+    /// tx.soft_delete(id).cascade(Note::CUSTOMER_ID);
+    /// # }
+    /// ```
+    ///
+    /// ```compile_fail,E0308
+    /// # use saas_core::{Entity, Id};
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "customers", tenant, soft_delete)]
+    /// # struct Customer { id: Id<Customer> }
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "notes", tenant)]
+    /// # struct Note { id: Id<Note>, customer_id: Id<Customer> }
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "tasks", tenant, soft_delete)]
+    /// # struct Task { id: Id<Task>, note_id: Id<Note> }
+    /// # fn example(mut tx: saas_tenancy::TenantTx<sqlx::Sqlite>, id: Id<Customer>) {
+    /// tx.soft_delete(id).cascade(Task::NOTE_ID);
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Awaiting it: [`Error::NotFound`] if no such row lives.
     pub fn soft_delete<E>(&mut self, id: Id<E>) -> Deleting<'_, DB, S, E>
     where
         E: Reachable<S> + SoftDeletes,
     {
-        Deleting { tx: self, id, cascades: Vec::new() }
+        Deleting { tx: self, id, cascades: Vec::new(), last: PhantomData }
     }
 }
 
-impl<'t, DB: TenantBackend, S: Scope, E: Entity> Deleting<'t, DB, S, E> {
-    /// Takes the living rows that point to this one with `child` along, under the same deletion.
-    #[must_use]
-    pub fn cascade<C, N>(mut self, child: Column<C, Id<E>, N>) -> Self
-    where
-        C: Reachable<S> + SoftDeletes,
-        N: Nullability,
-    {
-        self.cascades.push(Box::new(move |tenant, parent, deletion, now| {
-            deletion_of_children::<DB, C>(child.name(), tenant, parent, deletion, now)
-        }));
-        self
-    }
+impl<'t, DB: TenantBackend, S: Scope, E: Entity, L> Deleting<'t, DB, S, E, L> {
+    cascades!(Deleting);
 
-    /// The same for those rows for which the condition holds; the others stay.
-    #[must_use]
-    pub fn cascade_if<C, N>(
-        mut self,
-        child: Column<C, Id<E>, N>,
-        condition: impl Condition<Entity = C> + Fragment<DB> + 'static,
-    ) -> Self
-    where
-        C: Reachable<S> + SoftDeletes,
-        N: Nullability,
-    {
-        self.cascades.push(Box::new(move |tenant, parent, deletion, now| {
-            let mut query =
-                deletion_of_children::<DB, C>(child.name(), tenant, parent, deletion, now);
-            query.push(" and (");
-            condition.push_to(&mut query);
-            query.push(")");
-            query
-        }));
-        self
+    fn with<C>(mut self, cascade: Cascade<DB>) -> Deleting<'t, DB, S, E, C> {
+        self.cascades.push(cascade);
+        Deleting { tx: self.tx, id: self.id, cascades: self.cascades, last: PhantomData }
     }
 
     async fn run(self) -> Result<Deletion> {
         let (tenant, statements) = (self.tx.scope().tenant(), self.tx.statements());
-        let (now, deletion) = (self.tx.clock().now(), DeletionId::new());
-        let mut query = push_deletion::<DB, E>(tenant, deletion, now);
-        parts::push_id(&mut query, self.id);
-        let mut rows = self.tx.execute(query, statements).await?;
+        let taking = Taking { tenant, deletion: DeletionId::new(), now: self.tx.clock().now() };
+        let mut rows = self.tx.execute(statement::<DB, E>(&taking, self.id), statements).await?;
         if rows == 0 {
             return Err(Error::NotFound { table: E::TABLE });
         }
-        for cascade in &self.cascades {
-            let query = cascade(tenant, self.id.uuid(), deletion, now);
-            rows += self.tx.execute(query, statements).await?;
-        }
-        Ok(Deletion { id: deletion, rows })
+        rows += taking.cascade(self.tx, &self.cascades, taking.root(Some(self.id))).await?;
+        Ok(Deletion { id: taking.deletion, rows })
     }
 }
+awaited!(Deleting<L> -> Deletion);
 
-/// `update … set deleted_at, deletion_id where` in scope and living.
-fn push_deletion<DB: TenantBackend, E: Entity>(
-    tenant: Option<TenantId>,
-    deletion: DeletionId,
-    now: DateTime<Utc>,
+pub(super) fn statement<DB: TenantBackend, E: Entity>(
+    taking: &Taking,
+    id: Id<E>,
 ) -> QueryBuilder<DB> {
-    let mut query = QueryBuilder::new("update ");
-    query.push(quoted(E::TABLE)).push(" set \"deleted_at\" = ");
-    <DB as Binds<DateTime<Utc>>>::push_bind(&mut query, &now);
-    query.push(", \"deletion_id\" = ");
-    parts::push_uuid(&mut query, deletion.uuid());
-    parts::push_touch::<DB, E>(&mut query, now);
-    parts::push_scope::<DB, E>(&mut query, tenant, Deleted::Without);
+    let mut query = taking.update::<DB, E>();
+    parts::push_id(&mut query, id);
     query
-}
-
-fn deletion_of_children<DB: TenantBackend, C: Entity>(
-    child: &'static str,
-    tenant: Option<TenantId>,
-    parent: uuid::Uuid,
-    deletion: DeletionId,
-    now: DateTime<Utc>,
-) -> QueryBuilder<DB> {
-    let mut query = push_deletion::<DB, C>(tenant, deletion, now);
-    query.push(" and ").push(parts::column::<C>(child)).push(" = ");
-    parts::push_uuid(&mut query, parent);
-    query
-}
-
-impl<'t, DB: TenantBackend, S: Scope, E: Entity> IntoFuture for Deleting<'t, DB, S, E> {
-    type Output = Result<Deletion>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 't>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
-    }
-}
-
-impl<DB: TenantBackend, S: Scope, E: Entity> fmt::Debug for Deleting<'_, DB, S, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Deleting")
-            .field("table", &E::TABLE)
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
 }

@@ -1,20 +1,18 @@
-use std::fmt;
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
-
+use chrono::{DateTime, Utc};
 use saas_core::schema::quoted;
 use saas_core::sql::{Binds, Condition, Fragment, Reads};
-use saas_core::{Column, Deleted, Entity, Id, Nullability, Version, Versioned};
+use saas_core::{Column, Deleted, Entity, Id, Nullability, TenantId, Version, Versioned};
 use sqlx::QueryBuilder;
 
-use super::parts::{self, Bound};
-use crate::{Error, Reachable, Result, Scope, TenantBackend, Tx};
+use super::assign::Assignments;
+use super::parts;
+use crate::{Error, Reachable, Result, Scope, TenantBackend, Tx, Writing};
 
 /// An update of one row by id; awaiting it runs it.
 pub struct Update<'t, DB: TenantBackend, S: Scope, E> {
     tx: &'t mut Tx<DB, S>,
     id: Id<E>,
-    set: Vec<(&'static str, Box<dyn Fragment<DB>>)>,
+    set: Assignments<DB>,
     filters: Vec<Box<dyn Fragment<DB>>>,
     version: Option<Version>,
 }
@@ -27,11 +25,7 @@ pub struct Updated {
     pub version: Option<Version>,
 }
 
-/// Columns that only the statements themselves write.
-const MANAGED: [&str; 7] =
-    ["id", "tenant_id", "version", "created_at", "updated_at", "deleted_at", "deletion_id"];
-
-impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
+impl<DB: TenantBackend, S: Writing> Tx<DB, S> {
     /// An update of the row with this id, if it lives.
     ///
     /// Where the entity has them, `updated_at` is set and `version` counted.
@@ -46,8 +40,67 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
     /// tx.update(id).set(Invoice::NOTE, "paid".to_owned()).if_version(Version::new(3)).await?;
     /// # Ok(()) }
     /// ```
+    ///
+    /// A value of another type does not compile, nor `None` for a column that is never NULL, a column
+    /// or a condition of another entity, or a version that is not kept:
+    ///
+    /// ```compile_fail,E0277
+    /// # use saas_core::{Entity, Id};
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "notes", tenant)]
+    /// # struct Note { id: Id<Note>, body: String, due: Option<i32> }
+    /// # fn example(mut tx: saas_tenancy::TenantTx<sqlx::Sqlite>, id: Id<Note>) {
+    /// tx.update(id).set(Note::BODY, 3);
+    /// # }
+    /// ```
+    ///
+    /// ```compile_fail,E0277
+    /// # use saas_core::{Entity, Id};
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "notes", tenant)]
+    /// # struct Note { id: Id<Note>, body: String, due: Option<i32> }
+    /// # fn example(mut tx: saas_tenancy::TenantTx<sqlx::Sqlite>, id: Id<Note>) {
+    /// tx.update(id).set(Note::BODY, None);
+    /// # }
+    /// ```
+    ///
+    /// ```compile_fail,E0308
+    /// # use saas_core::{Entity, Id};
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "customers", tenant)]
+    /// # struct Customer { id: Id<Customer>, email: String }
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "notes", tenant)]
+    /// # struct Note { id: Id<Note>, customer_id: Id<Customer>, body: String }
+    /// # fn example(mut tx: saas_tenancy::TenantTx<sqlx::Sqlite>, id: Id<Note>) {
+    /// tx.update(id).set(Customer::EMAIL, "a@x");
+    /// # }
+    /// ```
+    ///
+    /// ```compile_fail,E0271
+    /// # use saas_core::{Entity, Id};
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "customers", tenant)]
+    /// # struct Customer { id: Id<Customer>, email: String }
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "notes", tenant)]
+    /// # struct Note { id: Id<Note>, customer_id: Id<Customer>, body: String }
+    /// # fn example(mut tx: saas_tenancy::TenantTx<sqlx::Sqlite>, id: Id<Note>) {
+    /// tx.update(id).filter(Customer::EMAIL.eq("a@x"));
+    /// # }
+    /// ```
+    ///
+    /// ```compile_fail,E0277
+    /// # use saas_core::{Entity, Id};
+    /// # #[derive(Entity, sqlx::FromRow)]
+    /// # #[entity(table = "notes", tenant)]
+    /// # struct Note { id: Id<Note>, body: String, due: Option<i32> }
+    /// # fn example(mut tx: saas_tenancy::TenantTx<sqlx::Sqlite>, id: Id<Note>) {
+    /// tx.update(id).if_version(saas_core::Version::new(3));
+    /// # }
+    /// ```
     pub fn update<E: Reachable<S>>(&mut self, id: Id<E>) -> Update<'_, DB, S, E> {
-        Update { tx: self, id, set: Vec::new(), filters: Vec::new(), version: None }
+        Update { tx: self, id, set: Assignments::none(), filters: Vec::new(), version: None }
     }
 }
 
@@ -60,7 +113,7 @@ impl<'t, DB: TenantBackend, S: Scope, E: Entity> Update<'t, DB, S, E> {
         N: Nullability,
         DB: Binds<N::Of<T>>,
     {
-        self.set.push((column.name(), Box::new(Bound(value.into()))));
+        self.set.set(column, value.into());
         self
     }
 
@@ -85,68 +138,49 @@ impl<'t, DB: TenantBackend, S: Scope, E: Entity> Update<'t, DB, S, E> {
     }
 
     async fn run(self) -> Result<Updated> {
-        let table = E::TABLE;
-        if let Some((column, _)) = self.set.iter().find(|(name, _)| MANAGED.contains(name)) {
-            return Err(Error::ManagedColumn { table, column });
-        }
-        if self.set.is_empty() {
-            return Err(Error::NothingToSet { table });
-        }
-        let tenant = self.tx.scope().tenant();
-        let mut query = QueryBuilder::new("update ");
-        query.push(quoted(table)).push(" set ");
-        for (index, (name, value)) in self.set.iter().enumerate() {
-            query.push(if index == 0 { "" } else { ", " }).push(quoted(name)).push(" = ");
-            value.push_to(&mut query);
-        }
-        parts::push_touch::<DB, E>(&mut query, self.tx.clock().now());
-        parts::push_scope::<DB, E>(&mut query, tenant, Deleted::Without);
-        parts::push_id(&mut query, self.id);
-        parts::push_filters(&mut query, &self.filters);
-        if let Some(version) = self.version {
-            query.push(" and ").push(parts::column::<E>("version")).push(" = ");
-            <DB as Binds<i64>>::push_bind(&mut query, &version.get());
-        }
-        query.push(if E::VERSIONED { " returning \"version\"" } else { " returning null" });
-        let row = self.tx.fetch_optional(query).await.map_err(Error::on(table))?;
+        self.set.check::<E>()?;
+        let query = self.statement(self.tx.scope().tenant(), self.tx.clock().now());
+        let row = self.tx.fetch_optional(query).await.map_err(Error::on(E::TABLE))?;
         match row {
             Some(row) if E::VERSIONED => {
                 Ok(Updated { version: Some(Version::new(<DB as Reads<(i64,)>>::read(&row)?.0)) })
             }
             Some(_) => Ok(Updated { version: None }),
-            None => Err(self.missed().await?),
+            None => Err(missed(self.tx, self.id, self.version).await?),
         }
     }
 
-    /// Why no row was hit: only asked for when none was, so a hit stays one round trip.
-    async fn missed(self) -> Result<Error> {
-        let table = E::TABLE;
-        if self.version.is_none() {
-            return Ok(Error::NotFound { table });
-        }
-        let mut query = QueryBuilder::new("select 1 from ");
-        query.push(quoted(table));
-        parts::push_scope::<DB, E>(&mut query, self.tx.scope().tenant(), Deleted::Without);
+    pub(super) fn statement(
+        &self,
+        tenant: Option<TenantId>,
+        now: DateTime<Utc>,
+    ) -> QueryBuilder<DB> {
+        let mut query = self.set.update::<E>();
+        parts::push_touch::<DB, E>(&mut query, now);
+        parts::push_scope::<DB, E>(&mut query, tenant, Deleted::Without);
         parts::push_id(&mut query, self.id);
-        let row = self.tx.fetch_optional(query).await?;
-        Ok(row.map_or(Error::NotFound { table }, |_| Error::StaleVersion { table }))
+        parts::push_filters(&mut query, &self.filters);
+        parts::push_version::<DB, E>(&mut query, self.version);
+        query.push(if E::VERSIONED { " returning \"version\"" } else { " returning null" });
+        query
     }
 }
+awaited!(Update -> Updated);
 
-impl<'t, DB: TenantBackend, S: Scope, E: Entity> IntoFuture for Update<'t, DB, S, E> {
-    type Output = Result<Updated>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 't>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+/// Why no row was hit: only asked for when none was, so a hit stays one round trip.
+pub(super) async fn missed<DB: TenantBackend, S: Scope, E: Entity>(
+    tx: &mut Tx<DB, S>,
+    id: Id<E>,
+    version: Option<Version>,
+) -> Result<Error> {
+    let table = E::TABLE;
+    if version.is_none() {
+        return Ok(Error::NotFound { table });
     }
-}
-
-impl<DB: TenantBackend, S: Scope, E: Entity> fmt::Debug for Update<'_, DB, S, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Update")
-            .field("table", &E::TABLE)
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
+    let mut query = parts::begin("select 1 from ");
+    query.push(quoted(table));
+    parts::push_scope::<DB, E>(&mut query, tx.scope().tenant(), Deleted::Without);
+    parts::push_id(&mut query, id);
+    let row = tx.fetch_optional(query).await?;
+    Ok(row.map_or(Error::NotFound { table }, |_| Error::StaleVersion { table }))
 }

@@ -4,11 +4,12 @@ use saas_core::sql::Condition;
 use saas_core::{Deleted, Id, TenantId, Version};
 use saas_tenancy::{Direction, Error, ErrorKind, TenantDb};
 
-use crate::fixture::{Customer, Db, Note, Plan};
+use crate::fixture::{self, Customer, Db, Note, Plan};
+use crate::suite::suite;
 
 /// Two tenants with the same three customers, by email.
 async fn two_tenants<DB: Db>(db: &TenantDb<DB>) -> (TenantId, TenantId) {
-    let tenants = (TenantId::new(), TenantId::new());
+    let tenants = (fixture::tenant(db).await, fixture::tenant(db).await);
     for tenant in [tenants.0, tenants.1] {
         let mut tx = db.tenant(tenant).await.unwrap();
         for email in ["a@x", "b@x", "c@x"] {
@@ -41,7 +42,7 @@ pub(crate) async fn a_tenant_sees_its_own_rows_and_no_others<DB: Db>(db: TenantD
 }
 
 pub(crate) async fn a_row_read_back_equals_the_row_written<DB: Db>(db: TenantDb<DB>) {
-    let tenant = TenantId::new();
+    let tenant = fixture::tenant(&db).await;
     let mut customer = Customer::new(tenant, "round@trip");
     customer.born_on = chrono::NaiveDate::from_ymd_opt(1990, 2, 28);
     let mut tx = db.tenant(tenant).await.unwrap();
@@ -71,7 +72,7 @@ pub(crate) async fn another_tenants_row_can_be_neither_changed_nor_told<DB: Db>(
 }
 
 pub(crate) async fn a_row_that_names_another_tenant_is_refused<DB: Db>(db: TenantDb<DB>) {
-    let mut tx = db.tenant(TenantId::new()).await.unwrap();
+    let mut tx = db.tenant(fixture::tenant(&db).await).await.unwrap();
     let error = tx.insert(&Customer::new(TenantId::new(), "x")).await.unwrap_err();
     assert!(matches!(error, Error::ForeignTenant { table: "customers" }));
 }
@@ -142,7 +143,7 @@ pub(crate) async fn an_update_counts_the_version_and_a_stale_one_is_refused<DB: 
 pub(crate) async fn kept_columns_cannot_be_set_and_an_empty_update_is_an_error<DB: Db>(
     db: TenantDb<DB>,
 ) {
-    let mut tx = db.tenant(TenantId::new()).await.unwrap();
+    let mut tx = db.tenant(fixture::tenant(&db).await).await.unwrap();
     let moved = tx.update(Id::new()).set(Customer::TENANT_ID, TenantId::new()).await;
     assert!(matches!(moved, Err(Error::ManagedColumn { column: "tenant_id", .. })));
     let empty = tx.update(Id::<Customer>::new()).await;
@@ -155,7 +156,7 @@ pub(crate) async fn a_taken_value_is_a_typed_error_for_one_tenant_only<DB: Db>(d
     let error = tx.insert(&Customer::new(tenant, "a@x")).await.unwrap_err();
     assert!(matches!(error, Error::Taken { table: "customers", .. }));
     drop(tx);
-    let fresh = TenantId::new();
+    let fresh = fixture::tenant(&db).await;
     let mut tx = db.tenant(fresh).await.unwrap();
     tx.insert(&Customer::new(fresh, "a@x")).await.unwrap();
 }
@@ -210,7 +211,7 @@ pub(crate) async fn a_restore_brings_back_exactly_what_its_deletion_took<DB: Db>
 }
 
 pub(crate) async fn a_dropped_or_rolled_back_transaction_leaves_nothing<DB: Db>(db: TenantDb<DB>) {
-    let tenant = TenantId::new();
+    let tenant = fixture::tenant(&db).await;
     let mut tx = db.tenant(tenant).await.unwrap();
     tx.insert(&Customer::new(tenant, "dropped@x")).await.unwrap();
     drop(tx);
@@ -223,7 +224,7 @@ pub(crate) async fn a_dropped_or_rolled_back_transaction_leaves_nothing<DB: Db>(
 pub(crate) async fn what_failed_cannot_be_committed_even_if_the_error_was_handled<DB: Db>(
     db: TenantDb<DB>,
 ) {
-    let tenant = TenantId::new();
+    let tenant = fixture::tenant(&db).await;
     let mut tx = db.tenant(tenant).await.unwrap();
     tx.insert(&Customer::new(tenant, "first@x")).await.unwrap();
     tx.insert(&Customer::new(tenant, "first@x")).await.unwrap_err();
@@ -232,7 +233,7 @@ pub(crate) async fn what_failed_cannot_be_committed_even_if_the_error_was_handle
 }
 
 pub(crate) async fn a_list_without_a_limit_is_never_cut_in_silence<DB: Db>(db: TenantDb<DB>) {
-    let tenant = TenantId::new();
+    let tenant = fixture::tenant(&db).await;
     let mut tx = db.tenant(tenant).await.unwrap();
     for number in 0..1001 {
         tx.insert(&Customer::new(tenant, &format!("{number}@x"))).await.unwrap();
@@ -249,24 +250,6 @@ pub(crate) async fn global_rows_are_everybodys<DB: Db>(db: TenantDb<DB>) {
     tx.insert(&plan).await.unwrap();
     let found = tx.select::<Plan>().by_id(plan.id).one(&mut tx).await.unwrap();
     assert_eq!(found, plan);
-}
-
-/// Runs the whole suite on each database.
-macro_rules! suite {
-    ($($name:ident),* $(,)?) => {
-        suite!(@on sqlite, $($name),*);
-        suite!(@on postgres, $($name),*);
-        suite!(@on pgbouncer, $($name),*);
-    };
-    (@on $target:ident, $($name:ident),*) => {
-        mod $target {
-            $(#[tokio::test]
-            async fn $name() {
-                let fixture = crate::fixture::$target().await;
-                super::$name(fixture.db.clone()).await;
-            })*
-        }
-    };
 }
 
 suite!(

@@ -131,39 +131,3 @@ async fn a_role_that_gets_around_the_wall_is_refused_with_a_remedy() {
     assert!(error.contains("role \"postgres\" is a superuser"), "{error}");
     assert!(error.contains("create role app login nosuperuser nobypassrls"), "{error}");
 }
-
-#[tokio::test]
-async fn a_table_without_its_wall_is_refused_by_name() {
-    let pg = testkit::postgres_fresh().await;
-    let mut owner = pg.owner.acquire().await.unwrap();
-    saas_tenancy::migrate::<Postgres>(&mut owner).await.unwrap();
-    saas_tenancy::grant(&mut owner, &pg.app_role).await.unwrap();
-    let refusal = async || {
-        TenantDb::connect(pg.app.clone(), fixture::registry()).await.unwrap_err().to_string()
-    };
-    assert!(refusal().await.contains("table \"customers\" does not exist"));
-    pg.set_up("create table customers (id uuid, tenant_id uuid); create table notes (tenant_id uuid primary key)").await;
-    let error = refusal().await;
-    assert!(error.contains("table \"customers\" has no row-level security"), "{error}");
-    assert!(error.contains("table \"customers\" has no policy"), "{error}");
-    assert!(
-        error.contains("table \"customers\" has no index that begins with tenant_id"),
-        "{error}"
-    );
-    pg.set_up(
-        "alter table customers enable row level security; create policy p on customers using (true);
-         alter table customers add primary key (tenant_id, id)",
-    )
-    .await;
-    let error = refusal().await;
-    assert!(
-        error.contains("table \"customers\" has a policy that lets every row through"),
-        "{error}"
-    );
-    assert!(!error.contains("customers\" has no"), "{error}");
-    let error = TenantDb::connect(pg.owner.clone(), fixture::registry()).await.unwrap_err();
-    assert!(
-        error.to_string().contains("table \"customers\" belongs to the connected role"),
-        "{error}"
-    );
-}
