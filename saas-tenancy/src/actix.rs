@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::header::{HOST, HeaderValue};
+use actix_web::http::uri::Authority;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError};
 use futures_core::future::LocalBoxFuture;
 use saas_core::Problem;
@@ -108,15 +109,11 @@ where
 
 fn named(resolver: &Resolver, request: &ServiceRequest) -> Result<Named, Unresolved> {
     let headers = request.headers();
-    // HTTP/2 has the host in the URI, HTTP/1 in a header; two hosts are none. What actix-web calls
-    // the connection's host is not asked: it believes what any client writes into `Forwarded`.
-    let mut hosts = headers.get_all(HOST);
-    let host = match (request.uri().host(), hosts.next(), hosts.next()) {
-        (Some(host), _, _) => Some(host),
-        (None, Some(host), None) => host.to_str().ok(),
-        (None, None, _) => None,
-        _ => return Err(Unresolved::Ambiguous("host")),
-    };
+    // What actix-web calls the connection's host is not asked: it believes what any client writes into
+    // `Forwarded`.
+    let hosts: Vec<_> = headers.get_all(HOST).map(HeaderValue::as_bytes).collect();
+    let authority = request.uri().authority().map(Authority::as_str);
+    let host = Seen::one_host(authority, &hosts)?;
     let claim = request.extensions().get::<Claim>().copied();
     resolver.named(&Seen {
         host,

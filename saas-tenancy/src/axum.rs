@@ -10,6 +10,7 @@ use axum_core::extract::FromRequestParts;
 use futures_core::future::BoxFuture;
 use http::header::HOST;
 use http::request::Parts;
+use http::uri::Authority;
 use http::{Extensions, HeaderValue, Request, Response, StatusCode};
 use saas_core::Problem;
 use tower_layer::Layer;
@@ -72,14 +73,9 @@ impl TenantLayer {
 
     fn named<B>(&self, request: &Request<B>) -> Result<Named, Unresolved> {
         let headers = request.headers();
-        // HTTP/2 has the host in the URI, HTTP/1 in a header; two hosts are none.
-        let mut hosts = headers.get_all(HOST).iter();
-        let host = match (request.uri().host(), hosts.next(), hosts.next()) {
-            (Some(host), _, _) => Some(host),
-            (None, Some(host), None) => host.to_str().ok(),
-            (None, None, _) => None,
-            _ => return Err(Unresolved::Ambiguous("host")),
-        };
+        let hosts: Vec<_> = headers.get_all(HOST).iter().map(HeaderValue::as_bytes).collect();
+        let authority = request.uri().authority().map(Authority::as_str);
+        let host = Seen::one_host(authority, &hosts)?;
         self.resolver.named(&Seen {
             host,
             path: request.uri().path(),

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_core::future::BoxFuture;
@@ -17,8 +18,17 @@ use super::{Directory, DirectoryError, Entry, Key};
 /// unless set otherwise; in this process [`forget`](Self::forget) makes it seen at once.
 pub struct Cached<D> {
     directory: Arc<D>,
-    entries: Cache<Key, Option<Entry>>,
+    entries: Cache<Key, Known>,
+    /// How often everything was forgotten.
+    era: AtomicU64,
     limits: Limits,
+}
+
+/// What was found, and the era in which the look-up began.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    entry: Option<Entry>,
+    era: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +47,7 @@ impl<D: Directory> Cached<D> {
 
     fn of(directory: Arc<D>, limits: Limits) -> Self {
         let entries = Cache::builder().max_capacity(limits.capacity).expire_after(limits).build();
-        Self { directory, entries, limits }
+        Self { directory, entries, era: AtomicU64::new(0), limits }
     }
 
     /// Remembers at most this many names.
@@ -52,32 +62,42 @@ impl<D: Directory> Cached<D> {
         Self::of(self.directory, Limits { found, missed, ..self.limits })
     }
 
-    /// Looks the name up anew when it is next asked for.
-    pub async fn forget(&self, key: &Key) {
-        self.entries.invalidate(key).await;
+    /// Looks every name up anew: after a tenant was suspended, whatever names it goes by. What a
+    /// look-up finds that began before this is not believed either.
+    pub fn forget(&self) {
+        self.era.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Looks every name up anew: after a tenant was suspended, whatever names it goes by.
-    pub fn forget_all(&self) {
-        self.entries.invalidate_all();
+    async fn known(&self, key: &Key) -> Result<Known, Arc<DirectoryError>> {
+        // Nothing of the directory is called for a name that is remembered.
+        let look_up = async {
+            let era = self.era.load(Ordering::SeqCst);
+            Ok(Known { entry: self.directory.find(key).await?, era })
+        };
+        self.entries.try_get_with_by_ref(key, look_up).await
     }
 }
 
 impl<D: Directory> Directory for Cached<D> {
     fn find<'d>(&'d self, key: &'d Key) -> BoxFuture<'d, Result<Option<Entry>, DirectoryError>> {
         Box::pin(async move {
-            // Nothing of the directory is called for a name that is remembered.
-            let look_up = async { self.directory.find(key).await };
-            let found = self.entries.try_get_with_by_ref(key, look_up).await;
-            // Several may have waited for the one answer.
-            found.map_err(|error: Arc<DirectoryError>| DirectoryError::from(Shared(error)))
+            let era = self.era.load(Ordering::SeqCst);
+            loop {
+                // Several may have waited for the one answer, or failure.
+                let known = self.known(key).await;
+                let known = known.map_err(|error| DirectoryError::from(Shared(error)))?;
+                if known.era >= era {
+                    return Ok(known.entry);
+                }
+                self.entries.invalidate(key).await;
+            }
         })
     }
 }
 
-impl Expiry<Key, Option<Entry>> for Limits {
-    fn expire_after_create(&self, _: &Key, entry: &Option<Entry>, _: Instant) -> Option<Duration> {
-        Some(if entry.is_some() { self.found } else { self.missed })
+impl Expiry<Key, Known> for Limits {
+    fn expire_after_create(&self, _: &Key, known: &Known, _: Instant) -> Option<Duration> {
+        Some(if known.entry.is_some() { self.found } else { self.missed })
     }
 }
 

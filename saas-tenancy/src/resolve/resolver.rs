@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use saas_core::TenantId;
@@ -15,6 +16,7 @@ pub struct Resolver {
     directory: Arc<dyn Directory>,
     sources: Vec<Source>,
     trust: Trust,
+    mistake: Option<String>,
 }
 
 /// What a request calls its tenant by, each name once: still to be looked up.
@@ -24,7 +26,8 @@ pub struct Named(Vec<Key>);
 impl Resolver {
     /// Looks tenants up in `directory`; without a source, no request has a tenant.
     pub fn new(directory: impl Directory + 'static) -> Self {
-        Self { directory: Arc::new(directory), sources: Vec::new(), trust: Trust::default() }
+        let (sources, trust) = (Vec::new(), Trust::default());
+        Self { directory: Arc::new(directory), sources, trust, mistake: None }
     }
 
     /// Takes the [`Claim`](super::Claim) that authentication left with the request.
@@ -36,7 +39,7 @@ impl Resolver {
     /// Takes the one label before `parent` in the host for a slug.
     #[must_use]
     pub fn subdomain_of(mut self, parent: &str) -> Self {
-        let parent = parent.trim_matches('.').to_ascii_lowercase();
+        let Some(parent) = self.host(parent) else { return self };
         self.trust.own_hosts.push(parent.clone());
         self.trust.parents.push(parent.clone());
         self.source(Source::Subdomain { parent })
@@ -51,7 +54,10 @@ impl Resolver {
 
     /// Takes the path's segment after `prefix`, such as `/t/`, for an id or a slug.
     #[must_use]
-    pub fn path(self, prefix: &'static str) -> Self {
+    pub fn path(mut self, prefix: &'static str) -> Self {
+        if !prefix.starts_with('/') || !prefix.ends_with('/') {
+            self.mistake = Some(format!("the path `{prefix}` does not begin and end with `/`"));
+        }
         self.source(Source::Path { prefix })
     }
 
@@ -66,7 +72,13 @@ impl Resolver {
     /// what a client sent under these names.
     #[must_use]
     pub fn trust_proxies(mut self, networks: impl IntoIterator<Item = ipnet::IpNet>) -> Self {
-        self.trust.proxies.extend(networks);
+        for network in networks {
+            // Peers are compared as what they are, IPv4 in IPv6 as IPv4.
+            if matches!(network.addr(), IpAddr::V6(address) if address.to_ipv4_mapped().is_some()) {
+                self.mistake = Some(format!("write the network {network} as one of IPv4"));
+            }
+            self.trust.proxies.push(network);
+        }
         self
     }
 
@@ -80,8 +92,29 @@ impl Resolver {
     /// Hosts of the platform itself, which name no tenant.
     #[must_use]
     pub fn own_hosts<'h>(mut self, hosts: impl IntoIterator<Item = &'h str>) -> Self {
-        self.trust.own_hosts.extend(hosts.into_iter().filter_map(host::normal));
+        for host in hosts {
+            let host = self.host(host);
+            self.trust.own_hosts.extend(host);
+        }
         self
+    }
+
+    /// A host as it is compared; what is none, a URL say, is a mistake.
+    fn host(&mut self, text: &str) -> Option<String> {
+        let host = host::normal(text);
+        if host.is_none() {
+            self.mistake = Some(format!("`{text}` is no host name"));
+        }
+        host
+    }
+
+    /// Whether the declaration holds together: for a test, since requests can only fail on it.
+    ///
+    /// # Errors
+    /// [`Unresolved::Declaration`] for a host that is none, a path without slashes, a network that no
+    /// peer can be in.
+    pub fn check(&self) -> Result<(), Unresolved> {
+        self.mistake.clone().map_or(Ok(()), |mistake| Err(Unresolved::Declaration(mistake)))
     }
 
     fn source(mut self, source: Source) -> Self {
@@ -95,6 +128,7 @@ impl Resolver {
     /// [`Unresolved::Missing`], [`Unresolved::Ambiguous`], or [`Unresolved::Unknown`] for what can be
     /// nobody's name.
     pub fn named(&self, seen: &Seen<'_>) -> Result<Named, Unresolved> {
+        self.check()?;
         let mut keys = Vec::new();
         for source in &self.sources {
             let key = source.key(seen, &self.trust)?;

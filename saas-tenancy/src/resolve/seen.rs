@@ -3,6 +3,8 @@ use std::net::IpAddr;
 
 use saas_core::TenantId;
 
+use super::{Unresolved, host};
+
 /// The tenant that authentication found out: put it into the request's extensions, before the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim(pub TenantId);
@@ -27,6 +29,25 @@ pub struct Seen<'r> {
 }
 
 impl<'r> Seen<'r> {
+    /// The one host that a request was sent to. HTTP/2 has it in the URI, HTTP/1 in a header, and in
+    /// both they are the same; two hosts are none.
+    pub(crate) fn one_host(
+        authority: Option<&'r str>,
+        headers: &[&'r [u8]],
+    ) -> Result<Option<&'r str>, Unresolved> {
+        let header = match headers {
+            [] => None,
+            [host] => Some(std::str::from_utf8(host).map_err(|_| Unresolved::Ambiguous("host"))?),
+            _ => return Err(Unresolved::Ambiguous("host")),
+        };
+        match (authority, header) {
+            (Some(uri), Some(header)) if host::normal(uri) != host::normal(header) => {
+                Err(Unresolved::Ambiguous("host"))
+            }
+            (uri, header) => Ok(uri.or(header)),
+        }
+    }
+
     /// The one value of a header; `Err` if there are several or it is no text.
     pub(super) fn header(&self, name: &str) -> Result<Option<&'r str>, ()> {
         match (self.headers)(name)[..] {

@@ -38,6 +38,10 @@ impl Trust {
         } else {
             None
         };
+        // A chain of proxies makes a list of it, of which the client wrote the first.
+        if forwarded.is_some_and(|hosts| hosts.contains(',')) {
+            return Err(Unresolved::Ambiguous("x-forwarded-host"));
+        }
         let host = forwarded.or(seen.host).and_then(host::normal);
         Ok(host.filter(|host| !self.own_hosts.contains(host)))
     }

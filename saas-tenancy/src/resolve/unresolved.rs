@@ -18,6 +18,10 @@ pub enum Unresolved {
     /// The tenant is not served now.
     #[error("the tenant is suspended")]
     Suspended,
+    /// The resolver is declared wrongly: every request fails so; see
+    /// [`Resolver::check`](super::Resolver::check).
+    #[error("the resolver of tenants is declared wrongly: {0}")]
+    Declaration(String),
     /// The directory did not answer.
     #[error("the directory of tenants does not answer")]
     Unavailable(#[source] DirectoryError),
@@ -32,6 +36,10 @@ impl From<Unresolved> for Problem {
                 .field(header, "must be one value"),
             Unresolved::Unknown => Self::new(404),
             Unresolved::Suspended => Self::new(403).detail("the tenant is suspended"),
+            Unresolved::Declaration(mistake) => {
+                tracing::error!(mistake, "the resolver of tenants is declared wrongly");
+                Self::new(500)
+            }
             Unresolved::Unavailable(error) => {
                 tracing::error!(
                     error = &*error as &dyn std::error::Error,

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use saas_core::TenantId;
-use saas_tenancy::resolve::{Cached, Directory, DirectoryError, Entry, Key, Resolver, Standing};
+use saas_tenancy::resolve::{
+    Cached, Directory, DirectoryError, Entry, Key, Resolver, Standing, Unresolved,
+};
 use uuid::Uuid;
 
 use shells::{Actix, Answer, Asked, Axum, Shell};
@@ -149,7 +151,13 @@ async fn a_header_counts_from_a_trusted_proxy_only<S: Shell>() {
     let mut asked = spoofed("forwarded", "host=acme.example.test");
     asked.host = "api.example.test".into();
     assert_eq!(answer::<S>(asked).await.status(), 400);
-    // Two values are none, from whomever.
+    let list = spoofed("x-forwarded-host", "acme.example.test, evil.test").peer("10.0.0.1");
+    assert_eq!(answer::<S>(list.claim(ACME)).await.status(), 400);
+    // Two hosts are none, and nor are two values, from whomever.
+    let uri = Asked::at("api.example.test").claim(ACME).path("http://acme.example.test/");
+    assert_eq!(answer::<S>(uri).await.status(), 400);
+    let uri = Asked::at("ACME.example.test:80").path("http://acme.example.test:80/");
+    assert_eq!(answer::<S>(uri).await, Answer::Tenant(ACME));
     let twice = spoofed("x-tenant", "acme").header("x-tenant", "acme").peer("10.0.0.1");
     assert_eq!(answer::<S>(twice).await.status(), 400);
     let nobody = spoofed("x-tenant", "ac me").peer("10.0.0.1");
@@ -216,13 +224,60 @@ async fn what_many_ask_for_at_once_is_looked_up_once_and_forgotten_when_told() {
         assert_eq!(found.await.unwrap().is_some(), number % 2 == 0);
     }
     assert_eq!(directory.asked.load(Ordering::SeqCst), 2);
-    cached.forget(&acme).await;
+    cached.forget();
     cached.find(&acme).await.unwrap();
     cached.find(&nobody).await.unwrap();
-    assert_eq!(directory.asked.load(Ordering::SeqCst), 3);
-    cached.forget_all();
-    cached.find(&nobody).await.unwrap();
+    cached.find(&acme).await.unwrap();
     assert_eq!(directory.asked.load(Ordering::SeqCst), 4);
+}
+
+/// Answers when it is let, what it saw when it was asked.
+struct Slow(tokio::sync::Semaphore, std::sync::Mutex<Standing>);
+
+impl Directory for Slow {
+    fn find<'d>(&'d self, _: &'d Key) -> BoxFuture<'d, Result<Option<Entry>, DirectoryError>> {
+        let standing = *self.1.lock().unwrap();
+        Box::pin(async move {
+            self.0.acquire().await?.forget();
+            Ok(Some(Entry { tenant: ACME, standing }))
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_look_up_under_way_when_a_tenant_is_suspended_is_not_remembered() {
+    let slow = Slow(tokio::sync::Semaphore::new(0), std::sync::Mutex::new(Standing::Active));
+    let directory = Arc::new(slow);
+    let hour = Duration::from_secs(3600);
+    let cached = Arc::new(Cached::new(Arc::clone(&directory)).keep(hour, hour));
+    let key = Key::Slug("acme".into());
+    let early = tokio::spawn({
+        let (cached, key) = (Arc::clone(&cached), key.clone());
+        async move { cached.find(&key).await.unwrap().unwrap().standing }
+    });
+    // On this one thread the task runs until it waits for the directory.
+    tokio::task::yield_now().await;
+    *directory.1.lock().unwrap() = Standing::Suspended;
+    cached.forget();
+    directory.0.add_permits(2);
+    assert_eq!(early.await.unwrap(), Standing::Active);
+    let late = cached.find(&key).await.unwrap().unwrap();
+    assert_eq!(late.standing, Standing::Suspended);
+}
+
+#[test]
+fn a_wrong_declaration_is_told_and_serves_nobody() {
+    let resolver = || Resolver::new(Three::default());
+    let mistakes = [
+        resolver().own_hosts(["https://www.example.test"]),
+        resolver().subdomain_of("*.example.test"),
+        resolver().path("/t"),
+        resolver().trust_proxies(["::ffff:10.0.0.0/104".parse().unwrap()]),
+    ];
+    for resolver in mistakes {
+        assert!(matches!(resolver.check(), Err(Unresolved::Declaration(_))), "{resolver:?}");
+    }
+    self::resolver().check().unwrap();
 }
 
 #[tokio::test]
