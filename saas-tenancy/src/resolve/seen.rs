@@ -30,8 +30,11 @@ pub struct Seen<'r> {
 
 impl<'r> Seen<'r> {
     /// The one host that a request was sent to. HTTP/2 has it in the URI, HTTP/1 in a header, and in
-    /// both they are the same; two hosts are none.
-    pub(crate) fn one_host(
+    /// both they are the same; two hosts are none. For whoever writes a shell.
+    ///
+    /// # Errors
+    /// [`Unresolved::Ambiguous`] for several hosts, or one that is no text.
+    pub fn one_host(
         authority: Option<&'r str>,
         headers: &[&'r [u8]],
     ) -> Result<Option<&'r str>, Unresolved> {
