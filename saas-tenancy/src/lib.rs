@@ -15,10 +15,10 @@ mod options;
 mod read;
 mod registry;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
-mod schemas;
+pub mod schemas;
 mod scope;
 mod settings;
-mod statement;
+pub mod statement;
 pub mod tenants;
 pub mod transfer;
 mod tx;
@@ -63,12 +63,8 @@ pub use schemas::FileMigrator;
 #[cfg(feature = "postgres")]
 pub use schemas::SchemaMigrator;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
-pub use schemas::{Failure, Progress, Report, Steps};
+pub use schemas::Steps;
 pub use scope::{Global, Reachable, Scope, Tenant, Writing};
 pub use settings::{Flag, Setting, Settings, Typed};
-pub use statement::{
-    Columns, Delete, DeleteAll, Deleting, DeletingAll, Deletion, Direction, Here, InTx, Includes,
-    Inner, JoinedTo, Lock, Nulls, Only, Outer, Purged, Purging, Restored, Restoring, Select, There,
-    Update, UpdateAll, Updated, Upsert, Upserted,
-};
+pub use statement::{Direction, Lock, Nulls, Select, Upserted};
 pub use tx::{GlobalTx, TenantTx, Tx};

@@ -8,7 +8,8 @@ use serde_json::Value;
 use sqlx::{ColumnIndex, Decode, FromRow, QueryBuilder, Row, Type};
 use uuid::Uuid;
 
-use crate::{Error, InTx, Read, Result, Scope, TenantBackend, Tx};
+use crate::statement::InTx;
+use crate::{Error, Read, Result, Scope, TenantBackend, Tx};
 
 /// An entry as the audit table holds it.
 #[derive(Debug, Clone, PartialEq)]
