@@ -6,6 +6,7 @@ mod context;
 mod error;
 mod id;
 mod job;
+mod lane;
 mod metrics;
 mod migrations;
 mod options;

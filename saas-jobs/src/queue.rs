@@ -7,7 +7,7 @@ use saas_core::{Clock, SystemClock, TenantId};
 use tokio::sync::watch;
 
 use crate::store::{NewJobs, stored};
-use crate::{Backend, Error, Job, JobId, JobStatus, Options, QueueStats, metrics};
+use crate::{Backend, Error, Job, JobId, JobStatus, Options, QueueStats, lane, metrics};
 
 const DEFAULT_QUEUE: &str = "default";
 const DEFAULT_PRIORITY: u8 = 2;
@@ -145,6 +145,7 @@ impl<DB: Backend> Queue<DB> {
             priority: i16::from(options.priority.unwrap_or(DEFAULT_PRIORITY)),
             max_attempts: stored(options.max_attempts.unwrap_or(DEFAULT_MAX_ATTEMPTS)),
             tenant: options.tenant.map(TenantId::uuid),
+            lane: options.tenant.map(lane::of),
             jobs,
             once,
         };

@@ -19,11 +19,17 @@ use chrono::{DateTime, Utc};
 use futures_core::future::BoxFuture;
 use saas_core::sql::Statements;
 
-pub(crate) use claim::{ClaimRequest, Claimed, Claims, MOST_CLAIMED, PRIORITIES};
+pub(crate) use claim::{
+    ClaimRequest, Claimed, Claims, MOST_CLAIMED, MOST_LANES, PRIORITIES, SOME_LANES_LOG2, Turn,
+};
 pub(crate) use enqueue::{Enqueues, NewJobs};
-pub(crate) use epoch::{Epoch, Epochs, Stranded};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) use epoch::Stranded;
+pub(crate) use epoch::{Epoch, Epochs};
 pub(crate) use inspect::Inspects;
-pub(crate) use record::{CANCELLED, DEAD, DONE, MOVED, Moved, Placement, Records};
+pub(crate) use record::{CANCELLED, DEAD, Moved, Placement, Records};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) use record::{DONE, MOVED};
 pub(crate) use session::{Session, can_spare};
 use sqlx::Database;
 use uuid::Uuid;

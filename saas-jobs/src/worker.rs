@@ -2,10 +2,12 @@ mod buffer;
 mod claimer;
 mod completer;
 mod keeper;
+mod lanes;
 mod lease;
 mod pace;
 mod registry;
 mod runner;
+mod source;
 mod supervisor;
 
 use std::fmt;

@@ -10,10 +10,13 @@ create table saas.jobs (
     max_attempts smallint not null,
     kind text not null,
     queue text collate "C" not null,
-    args json not null
+    args json not null,
+    -- Whose turn it waits for; null for 0, which is nobody's.
+    lane integer
 );
 
--- May be claimed. The row is narrow, since it is written and deleted once per job.
+-- May be claimed. The row is narrow, since it is written and deleted once per job. Its lane is that
+-- of its tenant, by a hash: lanes are served in turn, and no table lists them.
 create table saas.jobs_ready (
     id uuid not null,
     lane integer not null default 0,

@@ -11,10 +11,13 @@ create table saas_jobs (
     kind text not null,
     queue text not null,
     args text not null,
-    run_at integer
+    run_at integer,
+    -- Whose turn it waits for; null for 0, which is nobody's.
+    lane integer
 );
 
--- May be claimed.
+-- May be claimed. The lane is that of the tenant, by a hash: lanes are served in turn, and no table
+-- lists them.
 create table saas_jobs_ready (
     id blob not null,
     lane integer not null default 0,
@@ -37,10 +40,11 @@ create index saas_jobs_later_due on saas_jobs_later (run_at);
 
 -- Differs: SQLite has no statement that writes two tables, so a trigger keeps a lone enqueue atomic.
 create trigger saas_jobs_enqueue after insert on saas_jobs begin
-    insert into saas_jobs_ready (id, priority, queue)
-        select new.id, new.priority, new.queue where new.run_at is null;
-    insert into saas_jobs_later (id, run_at, priority, queue)
-        select new.id, new.run_at, new.priority, new.queue where new.run_at is not null;
+    insert into saas_jobs_ready (id, lane, priority, queue)
+        select new.id, coalesce(new.lane, 0), new.priority, new.queue where new.run_at is null;
+    insert into saas_jobs_later (id, run_at, lane, priority, queue)
+        select new.id, new.run_at, coalesce(new.lane, 0), new.priority, new.queue
+        where new.run_at is not null;
 end;
 
 -- One row per claimed batch. Differs: SQLite has no arrays, so `ids` are 16 bytes each and

@@ -14,33 +14,44 @@ const CHUNK: usize = 1 << 18;
 /// than one segment, even of the loopback's 64 KiB, is acknowledged at once.
 const LEAST: usize = 66_000;
 
-const BODIES: &str = "copy saas.jobs (id, tenant_id, version, priority, max_attempts, kind, queue, args) \
+const BODIES: &str = "copy saas.jobs (id, tenant_id, version, priority, max_attempts, kind, queue, args, lane) \
                       from stdin (format binary)";
-const READY: &str = "copy saas.jobs_ready (id, priority, queue) from stdin (format binary)";
-const LATER: &str = "copy saas.jobs_later (id, run_at, priority, queue) from stdin (format binary)";
+const READY: &str = "copy saas.jobs_ready (id, lane, priority, queue) from stdin (format binary)";
+const LATER: &str =
+    "copy saas.jobs_later (id, run_at, lane, priority, queue) from stdin (format binary)";
 
 /// Stores jobs by two COPYs. They are two statements: the caller is in a transaction.
 pub(super) async fn copy(conn: &mut PgConnection, new: &NewJobs) -> Result<u64, sqlx::Error> {
     let bodies = rows(conn, BODIES, new, |row, (id, args)| {
-        row.fields(8).uuid(id);
+        row.fields(9).uuid(id);
         match new.tenant {
             Some(tenant) => row.uuid(&tenant),
             None => row.null(),
         };
         row.small(new.version).small(new.priority).small(new.max_attempts);
         row.text(new.kind).text(&new.queue).text(args);
+        match new.lane {
+            Some(lane) => row.integer(lane),
+            None => row.null(),
+        };
     })
     .await?;
+    let lane = new.lane.unwrap_or(0);
     match new.run_at {
         None => {
             rows(conn, READY, new, |row, (id, _)| {
-                row.fields(3).uuid(id).small(new.priority).text(&new.queue);
+                row.fields(4).uuid(id).integer(lane).small(new.priority).text(&new.queue);
             })
             .await?;
         }
         Some(at) => {
             rows(conn, LATER, new, |row, (id, _)| {
-                row.fields(4).uuid(id).moment(at).small(new.priority).text(&new.queue);
+                row.fields(5)
+                    .uuid(id)
+                    .moment(at)
+                    .integer(lane)
+                    .small(new.priority)
+                    .text(&new.queue);
             })
             .await?;
         }
@@ -107,6 +118,10 @@ impl Buffer {
     }
 
     fn small(&mut self, value: i16) -> &mut Self {
+        self.field(&value.to_be_bytes())
+    }
+
+    fn integer(&mut self, value: i32) -> &mut Self {
         self.field(&value.to_be_bytes())
     }
 

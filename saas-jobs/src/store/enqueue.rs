@@ -15,6 +15,8 @@ pub struct NewJobs {
     pub(crate) priority: i16,
     pub(crate) max_attempts: i16,
     pub(crate) tenant: Option<Uuid>,
+    /// `None` for lane 0.
+    pub(crate) lane: Option<i32>,
     /// `None` for ready at once.
     pub(crate) run_at: Option<DateTime<Utc>>,
     /// Each job's id and arguments as JSON.

@@ -1,7 +1,7 @@
 //! Claims jobs as slots come free.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use saas_core::sql::Statements;
@@ -12,30 +12,54 @@ use uuid::Uuid;
 use super::buffer::Held;
 use super::lease::{Epoch, Lease};
 use super::pace::{self, Polling};
+use super::source::{Ask, Source};
 use super::{Shared, random, until};
 use crate::Backend;
-use crate::store::{ClaimRequest, PRIORITIES, Session};
+use crate::store::{ClaimRequest, Session};
 
 /// A claim slower than this may follow a plan that was made for an empty table and reads all of it.
 const SLOW: Duration = Duration::from_millis(25);
 
-/// How long claims are then kept to the index; it costs them two round trips.
-const STEER: Duration = Duration::from_secs(60);
-
 /// How long a connection is kept between two fetches of a busy worker.
 const KEEP: Duration = Duration::from_millis(100);
 
-/// Claims until the worker stops.
+/// What the claimers of one worker share.
+pub(super) struct Claiming {
+    sources: Vec<Mutex<Source>>,
+    /// Whether there was more than could be claimed at last, which is work for two.
+    busy: watch::Sender<bool>,
+}
+
+impl Claiming {
+    pub(super) fn new<DB: Backend, C>(shared: &Shared<DB, C>) -> Arc<Self> {
+        let source = |name: &String| Mutex::new(Source::new(name, Instant::now()));
+        let sources = shared.settings.queues.iter().map(source).collect();
+        Arc::new(Self { sources, busy: watch::Sender::new(false) })
+    }
+}
+
+/// Claims until the worker stops. The second of two works only while there is much to do.
 pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
     shared: Arc<Shared<DB, C>>,
     mut epochs: watch::Receiver<Option<Arc<Epoch>>>,
+    claiming: Arc<Claiming>,
+    first: bool,
 ) {
     let mut stop = shared.stop.subscribe();
     let mut wakes = shared.queue.wakes();
+    let mut busy = claiming.busy.subscribe();
     let mut polling = Polling::new(shared.settings.poll.0, shared.settings.poll.1);
-    let mut sources: Vec<_> = shared.settings.queues.iter().map(|name| Source::new(name)).collect();
+    let mut begin = 0;
     let mut kept = None;
     while !*stop.borrow() {
+        if !first && !*busy.borrow_and_update() {
+            kept = None;
+            tokio::select! {
+                _ = busy.changed() => {}
+                _ = stop.changed() => {}
+            }
+            continue;
+        }
         let epoch = epochs.borrow_and_update().clone();
         let Some(epoch) = epoch.filter(|epoch| epoch.is_current()) else {
             // Not registered, or not sure to be: wait for the heart to say so.
@@ -57,8 +81,16 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
         }
         // Before the fetch: a wake-up that comes during it must cause another.
         wakes.mark_unchanged();
-        match fetch(&shared, &epoch, &mut sources, &mut kept).await {
+        let fetched = fetch(&shared, &epoch, &claiming.sources, begin, &mut kept).await;
+        // The queue that was last is first next time.
+        begin += 1;
+        claiming.busy.send_if_modified(|busy| {
+            let before = std::mem::replace(busy, matches!(fetched, Ok(Fetched::Full)));
+            before != *busy
+        });
+        match fetched {
             Ok(Fetched::Full) => polling.reset(),
+            Ok(_) if !first => {}
             Ok(fetched) => {
                 kept = None;
                 if matches!(fetched, Fetched::Some) {
@@ -81,22 +113,7 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
     }
 }
 
-/// A queue, and where in it to begin.
-pub(super) struct Source {
-    queue: String,
-    marks: [Uuid; PRIORITIES],
-    scanned: Instant,
-    slow: Option<Instant>,
-}
-
-impl Source {
-    pub(super) fn new(queue: &str) -> Self {
-        let now = Instant::now();
-        Self { queue: queue.to_owned(), marks: Default::default(), scanned: now, slow: None }
-    }
-}
-
-pub(super) enum Fetched {
+enum Fetched {
     /// There may be more.
     Full,
     Some,
@@ -107,75 +124,114 @@ pub(super) enum Fetched {
 async fn fetch<DB: Backend, C: Send + Sync + 'static>(
     shared: &Shared<DB, C>,
     epoch: &Arc<Epoch>,
-    sources: &mut [Source],
+    sources: &[Mutex<Source>],
+    begin: usize,
     kept: &mut Option<PoolConnection<DB>>,
 ) -> Result<Fetched, sqlx::Error> {
     let mut fetched = Fetched::Nothing;
-    for source in &mut *sources {
+    for at in 0..sources.len() {
+        let source = &sources[(begin + at) % sources.len()];
         let want = pace::want(shared.load());
         if want == 0 {
             return Ok(Fetched::Full);
         }
-        let limit_log2 = pace::limit_log2(want);
-        let held = claim(shared, epoch, source, limit_log2, kept).await?;
-        fetched = match held.len() {
-            0 => fetched,
-            claimed if claimed == 1 << limit_log2 => Fetched::Full,
-            _ if matches!(fetched, Fetched::Full) => Fetched::Full,
-            _ => Fetched::Some,
+        look(shared, source, kept).await?;
+        let ask = lock(source).ask(want, Instant::now());
+        let held = claim(shared, epoch, source, ask, kept).await?;
+        fetched = match (held.is_empty(), lock(source).has_more()) {
+            (_, true) => Fetched::Full,
+            (false, false) if !matches!(fetched, Fetched::Full) => Fetched::Some,
+            _ => fetched,
         };
         shared.buffer.push(held.into_iter());
     }
-    // The queue that was last is first next time.
-    sources.rotate_left(1);
     Ok(fetched)
+}
+
+/// Looks for lanes that have found jobs, while others are served.
+async fn look<DB: Backend, C>(
+    shared: &Shared<DB, C>,
+    source: &Mutex<Source>,
+    kept: &mut Option<PoolConnection<DB>>,
+) -> Result<(), sqlx::Error> {
+    let (queue, after) = match lock(source).look(Instant::now()) {
+        Some(look) => look,
+        None => return Ok(()),
+    };
+    let how = shared.queue.statements;
+    let mut session = Session::short_on(kept, &shared.pool, how).await?;
+    let begun = Instant::now();
+    let lanes = DB::lanes(session.connection(), &queue, after, how).await?;
+    lock(source).looked(&lanes, begun.elapsed());
+    session.commit_and_keep(kept, &shared.pool).await
 }
 
 /// Claims from one queue.
 pub(super) async fn claim<DB: Backend, C: Send + Sync + 'static>(
     shared: &Shared<DB, C>,
     epoch: &Arc<Epoch>,
-    source: &mut Source,
-    limit_log2: usize,
+    source: &Mutex<Source>,
+    ask: Ask,
     kept: &mut Option<PoolConnection<DB>>,
 ) -> Result<Vec<Held>, sqlx::Error> {
-    if source.scanned.elapsed() > pace::RESCAN {
-        (source.marks, source.scanned) = (Default::default(), Instant::now());
-    }
+    let how = shared.queue.statements;
     let request = ClaimRequest {
         lease: Uuid::now_v7(),
         worker: epoch.worker,
-        queue: source.queue.clone(),
-        limit_log2,
-        marks: source.marks,
+        queue: ask.queue.clone(),
+        from: ask.turn.clone(),
     };
-    let how = shared.queue.statements;
-    let steered = source.slow.is_some_and(|slow| slow.elapsed() < STEER);
+    // Held from now on: the other claimer must not want the same slots.
+    let reserved = Reserved::new(shared, ask.most());
+    let begun = Instant::now();
     let claimed = async {
-        if steered {
+        if ask.steered {
             let mut session = Session::steered(&shared.pool).await?;
             let jobs = DB::claim(session.connection(), &request, Statements::Unnamed).await?;
             session.commit().await?;
-            return Ok(jobs);
+            return Ok((jobs, false));
         }
         let mut session = Session::short_on(kept, &shared.pool, how).await?;
         let begun = Instant::now();
         let jobs = DB::claim(session.connection(), &request, how).await?;
-        if begun.elapsed() > SLOW {
-            source.slow = Some(Instant::now());
-        }
+        let slow = begun.elapsed() > SLOW;
         session.commit_and_keep(kept, &shared.pool).await?;
-        Ok(jobs)
+        Ok((jobs, slow))
     };
     // The database may have done what we did not hear of: the lease is looked for later.
-    let jobs = claimed.await.inspect_err(|_: &sqlx::Error| shared.doubt(request.lease))?;
-    if jobs.len() == 1 << limit_log2 {
-        pace::advance(&mut source.marks, &jobs);
-    } else {
-        source.marks = Default::default();
-    }
-    shared.in_hand.fetch_add(jobs.len(), Ordering::Relaxed);
-    shared.unsettled.fetch_add(jobs.len(), Ordering::Relaxed);
+    let (jobs, slow) = claimed.await.inspect_err(|_: &sqlx::Error| shared.doubt(request.lease))?;
+    lock(source).answered(&ask, &jobs, slow.then_some(begun));
+    reserved.keep(jobs.len());
     let lease = Arc::new(Lease { id: request.lease, epoch: Arc::clone(epoch), size: jobs.len() });
     Ok(jobs.into_iter().map(|job| Held { lease: Arc::clone(&lease), job }).collect())
+}
+
+/// Slots that a claim is under way for.
+struct Reserved<'s, DB: Backend, C> {
+    shared: &'s Shared<DB, C>,
+    jobs: usize,
+}
+
+impl<'s, DB: Backend, C> Reserved<'s, DB, C> {
+    fn new(shared: &'s Shared<DB, C>, jobs: usize) -> Self {
+        shared.in_hand.fetch_add(jobs, Ordering::Relaxed);
+        shared.unsettled.fetch_add(jobs, Ordering::Relaxed);
+        Self { shared, jobs }
+    }
+
+    /// Keeps those that were filled, and gives back the rest.
+    fn keep(mut self, filled: usize) {
+        self.jobs -= filled.min(self.jobs);
+    }
+}
+
+impl<DB: Backend, C> Drop for Reserved<'_, DB, C> {
+    fn drop(&mut self) {
+        self.shared.in_hand.fetch_sub(self.jobs, Ordering::Relaxed);
+        self.shared.unsettled.fetch_sub(self.jobs, Ordering::Relaxed);
+    }
+}
+
+fn lock(source: &Mutex<Source>) -> std::sync::MutexGuard<'_, Source> {
+    source.lock().unwrap_or_else(PoisonError::into_inner)
 }

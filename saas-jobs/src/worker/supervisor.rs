@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::claimer::Claiming;
 use super::completer::{Ended, Finished};
 use super::{Shared, claimer, completer, keeper, random, runner, until};
 use crate::settle::{Attempts, Ending, settle};
@@ -12,6 +13,9 @@ use crate::{Backend, Error, Policy};
 
 /// How long abandoned handlers may take to be dropped, and outcomes to be recorded after that.
 const LAST: Duration = Duration::from_secs(5);
+
+/// How large a pool is from which a busy worker takes two connections to claim.
+const TWO_CLAIM: u32 = 8;
 
 /// Starts the worker's tasks, waits for the stop, and ends them in order. No task is ever dropped
 /// in flight.
@@ -25,7 +29,13 @@ pub(super) async fn supervise<DB: Backend, C: Send + Sync + 'static>(
     let epoch = epochs.subscribe();
     let mut heart = tokio::spawn(keeper::heart(Arc::clone(&shared), epochs, ended.subscribe()));
     let mut keep = tokio::spawn(keeper::keep(Arc::clone(&shared), ended.subscribe()));
-    let mut claimer = tokio::spawn(claimer::run(Arc::clone(&shared), epoch));
+    let claiming = Claiming::new(&shared);
+    let claim =
+        |first| claimer::run(Arc::clone(&shared), epoch.clone(), Arc::clone(&claiming), first);
+    let mut claimer = tokio::spawn(claim(true));
+    // Where statements of two connections run at once, a busy worker claims on both.
+    let helps = DB::ONE_STATEMENT && shared.pool.options().get_max_connections() >= TWO_CLAIM;
+    let second = helps.then(|| tokio::spawn(claim(false)));
     let mut completer = tokio::spawn(completer::run(Arc::clone(&shared), outcomes, deadlines));
     let mut runners = JoinSet::new();
     for _ in 0..shared.settings.concurrency {
@@ -46,6 +56,9 @@ pub(super) async fn supervise<DB: Backend, C: Send + Sync + 'static>(
     deadline.send_replace(Some(Instant::now() + shared.settings.grace + LAST));
 
     join(claimer).await;
+    if let Some(second) = second {
+        join(second).await;
+    }
     give_back(&shared, &finished);
     drop(finished);
     if tokio::time::timeout(shared.settings.grace, all(&mut runners)).await.is_err() {

@@ -1,7 +1,11 @@
 //! Running jobs one by one, for tests.
 
-use super::claimer::{Source, claim};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use super::claimer::claim;
 use super::completer::{Completer, Ended, Finished};
+use super::source::{Ask, Source};
 use super::{Worker, keeper, runner};
 use crate::settle::Settlement;
 use crate::testing::Drained;
@@ -14,15 +18,17 @@ pub(crate) async fn drain<DB: Backend, C: Send + Sync + 'static>(
     let shared = worker.share()?;
     let epoch = keeper::register(&shared).await?;
     let mut abandon = shared.abandon.subscribe();
-    let mut sources: Vec<_> = shared.settings.queues.iter().map(|name| Source::new(name)).collect();
+    let source = |name: &String| (name.clone(), Mutex::new(Source::new(name, Instant::now())));
+    let sources: Vec<_> = shared.settings.queues.iter().map(source).collect();
     let mut drained = Drained::default();
     let mut completer = Completer::new(&shared, None);
     loop {
         keeper::promote(&shared).await?;
         let mut claimed = 0;
-        for source in &mut sources {
+        for (queue, source) in &sources {
             // One at a time: a job that another one enqueues may be more urgent than the next.
-            for held in claim(&shared, &epoch, source, 0, &mut None).await? {
+            let ask = Ask::some(queue, 0);
+            for held in claim(&shared, &epoch, source, ask, &mut None).await? {
                 claimed += 1;
                 let finished = runner::execute(&shared, held, &mut abandon).await;
                 tally(&mut drained, &finished);

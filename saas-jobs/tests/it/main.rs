@@ -4,6 +4,7 @@
 
 mod conformance;
 mod crash;
+mod fairness;
 mod jobs;
 mod reconnect;
 mod site;

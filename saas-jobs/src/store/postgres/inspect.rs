@@ -15,7 +15,7 @@ const STATUS: &str = "
         e.attempt, e.failed_at, e.error
     from saas.jobs j
     left join saas.jobs_ready r
-        on r.queue = j.queue and r.lane = 0 and r.priority = j.priority and r.id = j.id
+        on r.queue = j.queue and r.lane = coalesce(j.lane, 0) and r.priority = j.priority and r.id = j.id
     left join saas.jobs_later l on l.id = j.id
     left join saas.jobs_dead d on d.id = j.id
     left join lateral (
@@ -57,7 +57,7 @@ const WAITING: &str = "
     select j.version, j.args::text from saas.jobs j
     where j.kind = $1 and (
         exists (select from saas.jobs_ready r
-            where r.queue = j.queue and r.lane = 0 and r.priority = j.priority and r.id = j.id)
+            where r.queue = j.queue and r.lane = coalesce(j.lane, 0) and r.priority = j.priority and r.id = j.id)
         or exists (select from saas.jobs_later l where l.id = j.id)
     )
     order by j.id";

@@ -27,14 +27,14 @@ const PLACE: &str = "
         join held using (lease_id)
         group by lease_id, m.state
     ), ready as (
-        insert into saas.jobs_ready (id, priority, attempt, queue)
-        select j.id, j.priority, m.attempt, j.queue
+        insert into saas.jobs_ready (id, lane, priority, attempt, queue)
+        select j.id, coalesce(j.lane, 0), j.priority, m.attempt, j.queue
         from unnest($7::uuid[], $8::uuid[], $9::smallint[]) m(lease_id, id, attempt)
         join held using (lease_id) join saas.jobs j on j.id = m.id
         on conflict do nothing
     ), later as (
-        insert into saas.jobs_later (id, run_at, priority, attempt, queue)
-        select j.id, m.run_at, j.priority, m.attempt, j.queue
+        insert into saas.jobs_later (id, run_at, lane, priority, attempt, queue)
+        select j.id, m.run_at, coalesce(j.lane, 0), j.priority, m.attempt, j.queue
         from unnest($10::uuid[], $11::uuid[], $12::smallint[], $13::timestamptz[])
             m(lease_id, id, attempt, run_at)
         join held using (lease_id) join saas.jobs j on j.id = m.id

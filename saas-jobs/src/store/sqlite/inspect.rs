@@ -16,7 +16,7 @@ const STATUS: &str = "
         e.attempt, e.failed_at, e.error, h.ids, h.attempts
     from saas_jobs j
     left join saas_jobs_ready r
-        on r.queue = j.queue and r.lane = 0 and r.priority = j.priority and r.id = j.id
+        on r.queue = j.queue and r.lane = coalesce(j.lane, 0) and r.priority = j.priority and r.id = j.id
     left join saas_jobs_later l on l.id = j.id
     left join saas_jobs_dead d on d.id = j.id
     left join saas_jobs_lease h on h.lease_id = (
@@ -51,7 +51,7 @@ const WAITING: &str = "
     select j.version, j.args from saas_jobs j
     where j.kind = ?1 and (
         exists (select 1 from saas_jobs_ready r
-            where r.queue = j.queue and r.lane = 0 and r.priority = j.priority and r.id = j.id)
+            where r.queue = j.queue and r.lane = coalesce(j.lane, 0) and r.priority = j.priority and r.id = j.id)
         or exists (select 1 from saas_jobs_later l where l.id = j.id)
     )
     order by j.id";

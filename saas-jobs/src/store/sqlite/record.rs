@@ -19,12 +19,12 @@ const MARK: &str = "
     insert into saas_jobs_done (lease_id, finished_at, state, ids) values (?1, ?2, ?3, ?4)";
 
 const PLACE_READY: &str = "
-    insert into saas_jobs_ready (id, priority, attempt, queue)
-    select id, priority, ?2, queue from saas_jobs where id = ?1 on conflict do nothing";
+    insert into saas_jobs_ready (id, lane, priority, attempt, queue)
+    select id, coalesce(lane, 0), priority, ?2, queue from saas_jobs where id = ?1 on conflict do nothing";
 
 const PLACE_LATER: &str = "
-    insert into saas_jobs_later (id, run_at, priority, attempt, queue)
-    select id, ?3, priority, ?2, queue from saas_jobs where id = ?1 on conflict do nothing";
+    insert into saas_jobs_later (id, run_at, lane, priority, attempt, queue)
+    select id, ?3, coalesce(lane, 0), priority, ?2, queue from saas_jobs where id = ?1 on conflict do nothing";
 
 const PLACE_DEAD: &str = "
     insert into saas_jobs_dead (id, died_at, attempt, state, reason) values (?1, ?2, ?3, ?4, ?5)
