@@ -7,6 +7,7 @@ mod error;
 mod id;
 mod job;
 mod lane;
+mod limit;
 mod metrics;
 mod migrations;
 mod options;
@@ -28,6 +29,7 @@ pub use context::JobContext;
 pub use error::{Error, ErrorKind};
 pub use id::{JobId, StoredJob};
 pub use job::{BoxError, Job, JobResult, Run};
+pub use limit::Limit;
 #[cfg(feature = "postgres")]
 pub use migrations::grant;
 pub use migrations::migrate;

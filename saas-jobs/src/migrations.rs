@@ -3,13 +3,20 @@ use saas_core::sql::Migrations;
 
 use crate::{Backend, Error};
 
+macro_rules! steps {
+    ($database:literal) => {
+        [
+            ("tables", include_str!(concat!("../migrations/", $database, "/1_tables.sql"))),
+            ("limits", include_str!(concat!("../migrations/", $database, "/2_limits.sql"))),
+        ]
+    };
+}
+
 /// The steps on PostgreSQL; a step that was released is never edited.
-const POSTGRES: Migrations =
-    Migrations::new("jobs", &[("tables", include_str!("../migrations/postgres/1_tables.sql"))]);
+const POSTGRES: Migrations = Migrations::new("jobs", &steps!("postgres"));
 
 /// The same steps on SQLite.
-const SQLITE: Migrations =
-    Migrations::new("jobs", &[("tables", include_str!("../migrations/sqlite/1_tables.sql"))]);
+const SQLITE: Migrations = Migrations::new("jobs", &steps!("sqlite"));
 
 /// Brings the queue's tables up to date; safe to call from every process that starts.
 ///
@@ -29,7 +36,9 @@ pub async fn migrate<DB: Backend>(conn: &mut DB::Connection) -> Result<(), Error
 const GRANTS: &[&str] = &[
     "grant usage on schema saas to :role",
     "grant select, insert, update, delete on saas.jobs, saas.jobs_ready, saas.jobs_later, \
-     saas.jobs_lease, saas.jobs_done, saas.jobs_dead, saas.jobs_error, saas.jobs_worker to :role",
+     saas.jobs_lease, saas.jobs_done, saas.jobs_dead, saas.jobs_error, saas.jobs_worker, \
+     saas.jobs_limit, saas.jobs_lane, saas.jobs_limit_use to :role",
+    "grant usage on sequence saas.jobs_lane_number to :role",
     "grant execute on function saas.jobs_fenced() to :role",
 ];
 

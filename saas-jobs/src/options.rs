@@ -19,6 +19,7 @@ pub struct Options {
     pub(crate) priority: Option<u8>,
     pub(crate) max_attempts: Option<u16>,
     pub(crate) tenant: Option<TenantId>,
+    pub(crate) limit: Option<Cow<'static, str>>,
     pub(crate) start: Option<Start>,
 }
 
@@ -63,6 +64,13 @@ impl Options {
         self
     }
 
+    /// Under which [`Limit`](crate::Limit) it runs; none if not said.
+    #[must_use]
+    pub fn limit(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.limit = Some(name.into());
+        self
+    }
+
     /// When it may start; at once if not said or past.
     #[must_use]
     pub fn run_at(mut self, moment: DateTime<Utc>) -> Self {
@@ -84,6 +92,7 @@ impl Options {
             priority: self.priority.or(defaults.priority),
             max_attempts: self.max_attempts.or(defaults.max_attempts),
             tenant: self.tenant.or(defaults.tenant),
+            limit: self.limit.or(defaults.limit),
             start: self.start.or(defaults.start),
         }
     }

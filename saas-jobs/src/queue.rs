@@ -7,7 +7,7 @@ use saas_core::{Clock, SystemClock, TenantId};
 use tokio::sync::watch;
 
 use crate::store::{NewJobs, stored};
-use crate::{Backend, Error, Job, JobId, JobStatus, Options, QueueStats, lane, metrics};
+use crate::{Backend, Error, Job, JobId, JobStatus, Limit, Options, QueueStats, lane, metrics};
 
 const DEFAULT_QUEUE: &str = "default";
 const DEFAULT_PRIORITY: u8 = 2;
@@ -96,6 +96,12 @@ impl<DB: Backend> Queue<DB> {
         Ok(ids)
     }
 
+    /// Writes down what a limit means, from its next claim on; a worker does so itself with what
+    /// [`Worker::limit`](crate::Worker::limit) tells it.
+    pub async fn set_limit(&self, conn: &mut DB::Connection, limit: Limit) -> Result<(), Error> {
+        Ok(DB::set_limit(conn, &limit, self.statements).await?)
+    }
+
     /// Tells the workers of this process that there is something to do. Call it after the commit:
     /// before, there is nothing to be seen. Without it they find out by polling.
     pub fn wake(&self) {
@@ -133,6 +139,14 @@ impl<DB: Backend> Queue<DB> {
         once: bool,
     ) -> Result<u64, Error> {
         let options = options.or(J::options());
+        let queue = options.queue.clone().unwrap_or(DEFAULT_QUEUE.into()).into_owned();
+        let tenant = options.tenant.map(TenantId::uuid);
+        let lane = match &options.limit {
+            Some(name) => {
+                Some(DB::limited_lane(conn, &queue, name, tenant, self.statements).await?)
+            }
+            None => options.tenant.map(lane::of),
+        };
         let jobs = jobs.into_iter().map(|(id, job)| Ok((id.uuid(), serde_json::to_string(&job)?)));
         let jobs = jobs
             .collect::<Result<Vec<_>, _>>()
@@ -141,11 +155,11 @@ impl<DB: Backend> Queue<DB> {
             kind: J::KIND,
             version: J::VERSION,
             run_at: options.due(self.clock.now()),
-            queue: options.queue.unwrap_or(DEFAULT_QUEUE.into()).into_owned(),
+            queue,
             priority: i16::from(options.priority.unwrap_or(DEFAULT_PRIORITY)),
             max_attempts: stored(options.max_attempts.unwrap_or(DEFAULT_MAX_ATTEMPTS)),
-            tenant: options.tenant.map(TenantId::uuid),
-            lane: options.tenant.map(lane::of),
+            tenant,
+            lane,
             jobs,
             once,
         };

@@ -6,6 +6,7 @@ mod copy;
 mod enqueue;
 mod epoch;
 mod inspect;
+mod limit;
 #[cfg(feature = "sqlite")]
 mod packed;
 #[cfg(feature = "postgres")]
@@ -27,6 +28,9 @@ pub(crate) use enqueue::{Enqueues, NewJobs};
 pub(crate) use epoch::Stranded;
 pub(crate) use epoch::{Epoch, Epochs};
 pub(crate) use inspect::Inspects;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) use limit::Used;
+pub(crate) use limit::{LimitedLane, Limits, Taken};
 pub(crate) use record::{CANCELLED, DEAD, Moved, Placement, Records};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use record::{DONE, MOVED};
@@ -85,7 +89,7 @@ completes_jobs!(sqlx::SqliteConnection, sqlx::Sqlite);
 type Answer<'c, T> = BoxFuture<'c, Result<T, sqlx::Error>>;
 
 /// What the queue asks of its database, subject by subject.
-pub trait Store: Enqueues + Claims + Records + Epochs + Inspects {
+pub trait Store: Enqueues + Claims + Limits + Records + Epochs + Inspects {
     /// What opens a transaction that will write.
     const BEGIN: &'static str;
     /// The same where the planner is kept to the index, for a claim that it got wrong.

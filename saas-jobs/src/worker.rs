@@ -4,6 +4,7 @@ mod completer;
 mod keeper;
 mod lanes;
 mod lease;
+mod limited;
 mod pace;
 mod registry;
 mod runner;
@@ -22,7 +23,7 @@ use uuid::Uuid;
 
 use self::buffer::Buffer;
 use self::registry::Registry;
-use crate::{Backend, Error, Queue, Run};
+use crate::{Backend, Error, Limit, Queue, Run};
 
 pub(crate) use self::lease::Lease;
 #[cfg(feature = "testing")]
@@ -56,6 +57,7 @@ struct Settings {
     lease: Duration,
     grace: Duration,
     poll: (Duration, Duration),
+    limits: Vec<Limit>,
 }
 
 impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
@@ -68,6 +70,7 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
             lease: Duration::from_secs(12),
             grace: Duration::from_secs(25),
             poll: (Duration::from_millis(50), Duration::from_secs(2)),
+            limits: Vec::new(),
         };
         let context = Arc::new(context);
         Self { pool, queue, context, registry: Registry::new(), duplicate: None, settings }
@@ -87,6 +90,13 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
     #[must_use]
     pub fn queue(mut self, name: impl Into<String>) -> Self {
         self.settings.queues.push(name.into());
+        self
+    }
+
+    /// Tells all workers what a limit means: it is written down when this one starts.
+    #[must_use]
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.settings.limits.push(limit);
         self
     }
 

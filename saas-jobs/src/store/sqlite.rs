@@ -2,6 +2,7 @@ mod claim;
 mod enqueue;
 mod epoch;
 mod inspect;
+mod limit;
 mod record;
 
 use chrono::{DateTime, Utc};

@@ -42,6 +42,18 @@ impl Buffer {
         job
     }
 
+    /// The next job, if one is there.
+    #[cfg(feature = "testing")]
+    pub(super) fn take(&self) -> Option<Held> {
+        self.filled.try_acquire().ok()?.forget();
+        self.lock().pop_front()
+    }
+
+    #[cfg(feature = "testing")]
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     /// Hands out nothing more, and gives back what was not handed out.
     pub(super) fn close(&self) -> VecDeque<Held> {
         self.filled.close();

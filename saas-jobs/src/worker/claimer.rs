@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::buffer::Held;
 use super::lease::{Epoch, Lease};
+use super::limited::Limited;
 use super::pace::{self, Polling};
 use super::source::{Ask, Source};
 use super::{Shared, random, until};
@@ -50,6 +51,10 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
     let mut busy = claiming.busy.subscribe();
     let mut polling = Polling::new(shared.settings.poll.0, shared.settings.poll.1);
     let mut begin = 0;
+    let mut limited: Vec<_> = match first {
+        true => shared.settings.queues.iter().map(|name| Limited::new(name)).collect(),
+        false => Vec::new(),
+    };
     let mut kept = None;
     while !*stop.borrow() {
         if !first && !*busy.borrow_and_update() {
@@ -82,6 +87,11 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
         // Before the fetch: a wake-up that comes during it must cause another.
         wakes.mark_unchanged();
         let fetched = fetch(&shared, &epoch, &claiming.sources, begin, &mut kept).await;
+        let fetched = match (fetched, fetch_limited(&shared, &epoch, &mut limited).await) {
+            (Ok(Fetched::Nothing), Ok(true)) => Ok(Fetched::Some),
+            (Ok(fetched), Ok(_)) => Ok(fetched),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        };
         // The queue that was last is first next time.
         begin += 1;
         claiming.busy.send_if_modified(|busy| {
@@ -148,6 +158,19 @@ async fn fetch<DB: Backend, C: Send + Sync + 'static>(
     Ok(fetched)
 }
 
+/// Claims from each queue what limits leave.
+async fn fetch_limited<DB: Backend, C: Send + Sync + 'static>(
+    shared: &Shared<DB, C>,
+    epoch: &Arc<Epoch>,
+    limited: &mut [Limited],
+) -> Result<bool, sqlx::Error> {
+    let mut some = false;
+    for queue in limited {
+        some |= queue.fetch(shared, epoch).await?;
+    }
+    Ok(some)
+}
+
 /// Looks for lanes that have found jobs, while others are served.
 async fn look<DB: Backend, C>(
     shared: &Shared<DB, C>,
@@ -202,25 +225,24 @@ pub(super) async fn claim<DB: Backend, C: Send + Sync + 'static>(
     let (jobs, slow) = claimed.await.inspect_err(|_: &sqlx::Error| shared.doubt(request.lease))?;
     lock(source).answered(&ask, &jobs, slow.then_some(begun));
     reserved.keep(jobs.len());
-    let lease = Arc::new(Lease { id: request.lease, epoch: Arc::clone(epoch), size: jobs.len() });
-    Ok(jobs.into_iter().map(|job| Held { lease: Arc::clone(&lease), job }).collect())
+    Ok(Lease::hold(request.lease, epoch, jobs))
 }
 
 /// Slots that a claim is under way for.
-struct Reserved<'s, DB: Backend, C> {
+pub(super) struct Reserved<'s, DB: Backend, C> {
     shared: &'s Shared<DB, C>,
     jobs: usize,
 }
 
 impl<'s, DB: Backend, C> Reserved<'s, DB, C> {
-    fn new(shared: &'s Shared<DB, C>, jobs: usize) -> Self {
+    pub(super) fn new(shared: &'s Shared<DB, C>, jobs: usize) -> Self {
         shared.in_hand.fetch_add(jobs, Ordering::Relaxed);
         shared.unsettled.fetch_add(jobs, Ordering::Relaxed);
         Self { shared, jobs }
     }
 
     /// Keeps those that were filled, and gives back the rest.
-    fn keep(mut self, filled: usize) {
+    pub(super) fn keep(mut self, filled: usize) {
         self.jobs -= filled.min(self.jobs);
     }
 }

@@ -80,10 +80,22 @@ async fn beat<DB: Backend, C: Send + Sync + 'static>(
         tracing::warn!(worker = %epoch.worker, "the worker was taken for dead; its jobs are lost to it");
         epoch.lapse();
     }
+    tell_limits(shared).await?;
     let epoch = Epoch::new(until());
     let row = epoch_row(shared, epoch.worker);
     write::<DB>(conn, &row, true, shared.queue.statements).await?;
     epochs.send_replace(Some(epoch));
+    Ok(())
+}
+
+/// Writes down what the worker was told of limits, before it claims anything.
+pub(super) async fn tell_limits<DB: Backend, C>(shared: &Shared<DB, C>) -> Result<(), sqlx::Error> {
+    let how = shared.queue.statements;
+    for limit in &shared.settings.limits {
+        let mut session = Session::<DB>::single(&shared.pool, how).await?;
+        DB::set_limit(session.connection(), limit, how).await?;
+        session.commit().await?;
+    }
     Ok(())
 }
 

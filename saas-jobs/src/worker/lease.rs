@@ -4,6 +4,9 @@ use std::time::Instant;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::buffer::Held;
+use crate::store::Claimed;
+
 /// A claimed batch. Its id is the fencing token: no two claims share one, and whoever takes the
 /// jobs back deletes its row.
 #[derive(Debug)]
@@ -20,6 +23,14 @@ pub(crate) struct Epoch {
     pub(crate) worker: Uuid,
     lapsed: watch::Sender<bool>,
     until: Mutex<Instant>,
+}
+
+impl Lease {
+    /// Jobs that were claimed together.
+    pub(super) fn hold(id: Uuid, epoch: &Arc<Epoch>, jobs: Vec<Claimed>) -> Vec<Held> {
+        let lease = Arc::new(Self { id, epoch: Arc::clone(epoch), size: jobs.len() });
+        jobs.into_iter().map(|job| Held { lease: Arc::clone(&lease), job }).collect()
+    }
 }
 
 impl Epoch {

@@ -1,10 +1,12 @@
 //! Running jobs one by one, for tests.
 
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::claimer::claim;
 use super::completer::{Completer, Ended, Finished};
+use super::limited::Limited;
 use super::source::{Ask, Source};
 use super::{Worker, keeper, runner};
 use crate::settle::Settlement;
@@ -16,6 +18,7 @@ pub(crate) async fn drain<DB: Backend, C: Send + Sync + 'static>(
     worker: Worker<DB, C>,
 ) -> Result<Drained, Error> {
     let shared = worker.share()?;
+    keeper::tell_limits(&shared).await?;
     let epoch = keeper::register(&shared).await?;
     let mut abandon = shared.abandon.subscribe();
     let source = |name: &String| (name.clone(), Mutex::new(Source::new(name, Instant::now())));
@@ -28,14 +31,20 @@ pub(crate) async fn drain<DB: Backend, C: Send + Sync + 'static>(
         for (queue, source) in &sources {
             // One at a time: a job that another one enqueues may be more urgent than the next.
             let ask = Ask::some(queue, 0);
-            for held in claim(&shared, &epoch, source, ask, &mut None).await? {
+            let held = claim(&shared, &epoch, source, ask, &mut None).await?;
+            shared.buffer.push(held.into_iter());
+            if shared.buffer.is_empty() {
+                Limited::new(queue).fetch(&shared, &epoch).await?;
+            }
+            while let Some(held) = shared.buffer.take() {
                 claimed += 1;
                 let finished = runner::execute(&shared, held, &mut abandon).await;
+                shared.in_hand.fetch_sub(1, Ordering::Relaxed);
                 tally(&mut drained, &finished);
                 completer.absorb(finished);
-                while !completer.is_idle() {
-                    completer.flush(true).await;
-                }
+            }
+            while !completer.is_idle() {
+                completer.flush(true).await;
             }
         }
         if claimed == 0 {

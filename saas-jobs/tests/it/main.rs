@@ -6,5 +6,6 @@ mod conformance;
 mod crash;
 mod fairness;
 mod jobs;
+mod limits;
 mod reconnect;
 mod site;

@@ -1,0 +1,139 @@
+//! Claims jobs under limits: a transaction that holds the limit's row, so that claims of one limit
+//! take turns; whoever finds it taken comes back later.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use super::Shared;
+use super::buffer::Held;
+use super::claimer::Reserved;
+use super::lanes::Lanes;
+use super::lease::{Epoch, Lease};
+use super::pace;
+use crate::Backend;
+use crate::store::{ClaimRequest, LimitedLane, Session, Taken, Turn};
+
+/// How often a worker that was told of limits looks for jobs under them while it is busy.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How often one that was told of none does.
+const RARELY: Duration = Duration::from_secs(5);
+
+/// The lanes of one queue that are under limits.
+pub(super) struct Limited {
+    queue: String,
+    lanes: Lanes,
+    looked: Option<Instant>,
+}
+
+/// What one claim under a limit came to.
+enum Claim {
+    Jobs(Vec<Held>),
+    /// The limit, or another worker, leaves nothing for this lane.
+    Nothing,
+    /// It leaves nothing for any lane of the same limit.
+    Exhausted,
+}
+
+impl Limited {
+    pub(super) fn new(queue: &str) -> Self {
+        Self { queue: queue.to_owned(), lanes: Lanes::default(), looked: None }
+    }
+
+    /// Claims what limits leave of what is wanted; returns whether there was anything.
+    pub(super) async fn fetch<DB: Backend, C: Send + Sync + 'static>(
+        &mut self,
+        shared: &Shared<DB, C>,
+        epoch: &Arc<Epoch>,
+    ) -> Result<bool, sqlx::Error> {
+        let rest = if shared.settings.limits.is_empty() { RARELY } else { LOOK };
+        if self.looked.is_some_and(|looked| looked.elapsed() < rest) {
+            return Ok(false);
+        }
+        let how = shared.queue.statements;
+        let mut session = Session::single(&shared.pool, how).await?;
+        let lanes = DB::limited_lanes(session.connection(), &self.queue, how).await?;
+        session.commit().await?;
+        self.looked = Some(Instant::now());
+        self.lanes.found(lanes.iter().map(|lane| lane.lane));
+        let Some(pick) = self.lanes.pick(pace::want(shared.load())) else { return Ok(false) };
+        let mut exhausted = HashSet::new();
+        let mut claimed = Vec::new();
+        for lane in lanes.iter().filter(|lane| pick.lanes.contains(&lane.lane)) {
+            let want = pace::want(shared.load()).min(1 << pick.each_log2);
+            if want == 0 || exhausted.contains(&lane.name) {
+                continue;
+            }
+            match claim(shared, epoch, &self.queue, lane, want).await? {
+                Claim::Jobs(held) => {
+                    claimed.extend(held.iter().map(|held| held.job.lane));
+                    shared.buffer.push(held.into_iter());
+                }
+                Claim::Nothing => {}
+                Claim::Exhausted => {
+                    exhausted.insert(lane.name.clone());
+                }
+            }
+        }
+        self.lanes.served(&pick, claimed.iter().copied());
+        Ok(!claimed.is_empty())
+    }
+}
+
+async fn claim<DB: Backend, C: Send + Sync + 'static>(
+    shared: &Shared<DB, C>,
+    epoch: &Arc<Epoch>,
+    queue: &str,
+    lane: &LimitedLane,
+    want: usize,
+) -> Result<Claim, sqlx::Error> {
+    let Some(limit) = &lane.limit else {
+        tracing::warn!(limit = lane.name, "jobs wait for a limit that nobody has told");
+        return Ok(Claim::Exhausted);
+    };
+    let how = shared.queue.statements;
+    let now = shared.queue.clock.now();
+    let mut session = Session::<DB>::atomic(&shared.pool).await?;
+    let Some(used) = DB::lock_limit(session.connection(), lane, how).await? else {
+        session.commit().await?;
+        return Ok(Claim::Nothing);
+    };
+    let all = limit.all.allowance(&used.all, now);
+    let tenant = lane.tenant.map_or(u64::MAX, |_| limit.tenant.allowance(&used.tenant, now));
+    let most = usize::try_from(all.min(tenant)).unwrap_or(usize::MAX).min(want);
+    if most == 0 {
+        session.commit().await?;
+        return Ok(if all == 0 { Claim::Exhausted } else { Claim::Nothing });
+    }
+    let most_log2 = pace::limit_log2(most);
+    let request = ClaimRequest {
+        lease: Uuid::now_v7(),
+        worker: epoch.worker,
+        queue: queue.to_owned(),
+        from: Turn::Lane { lane: lane.lane, most_log2, marks: Default::default() },
+    };
+    let reserved = Reserved::new(shared, 1 << most_log2);
+    let claimed = async {
+        let jobs = DB::claim(session.connection(), &request, how).await?;
+        if !jobs.is_empty() {
+            let taken = Taken {
+                lease: request.lease,
+                name: &lane.name,
+                tenant: lane.tenant,
+                all_tokens: limit.all.after(&used.all, jobs.len(), now),
+                tenant_tokens: limit.tenant.after(&used.tenant, jobs.len(), now),
+                now,
+            };
+            DB::take_limit(session.connection(), &taken, how).await?;
+        }
+        session.commit().await?;
+        Ok(jobs)
+    };
+    // The database may have done what we did not hear of: the lease is looked for later.
+    let jobs = claimed.await.inspect_err(|_: &sqlx::Error| shared.doubt(request.lease))?;
+    reserved.keep(jobs.len());
+    Ok(Claim::Jobs(Lease::hold(request.lease, epoch, jobs)))
+}
