@@ -37,6 +37,10 @@ impl<'a, C> JobContext<'a, C> {
         Self { context, ticket }
     }
 
+    pub(crate) fn ticket(&self) -> &'a Ticket {
+        self.ticket
+    }
+
     /// What the worker was given: pools, clients, settings.
     pub fn context(&self) -> &'a C {
         self.context

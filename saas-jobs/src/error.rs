@@ -17,6 +17,21 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// A key that no database takes.
+    #[error("the key of a unique job is refused: {problem}")]
+    Key {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// What a step came to does not serialize, or cannot be read.
+    #[error("the result of the step `{name}` is not what it should be")]
+    Step {
+        /// The step.
+        name: String,
+        /// What serde says.
+        #[source]
+        source: serde_json::Error,
+    },
     /// The lease of the running job was lost, so another worker may run it: the transaction that
     /// was to complete it cannot commit.
     #[error("the lease of job {job} was lost")]
@@ -54,7 +69,10 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Database(_) | Self::Migrate(_) => ErrorKind::Unavailable,
-            Self::Arguments { .. } | Self::DuplicateKind { .. } => ErrorKind::InvalidInput,
+            Self::Arguments { .. }
+            | Self::DuplicateKind { .. }
+            | Self::Key { .. }
+            | Self::Step { .. } => ErrorKind::InvalidInput,
             Self::LeaseLost { .. } => ErrorKind::Fenced,
             Self::Broken(_) => ErrorKind::Internal,
         }

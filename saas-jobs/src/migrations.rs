@@ -8,6 +8,9 @@ macro_rules! steps {
         [
             ("tables", include_str!(concat!("../migrations/", $database, "/1_tables.sql"))),
             ("limits", include_str!(concat!("../migrations/", $database, "/2_limits.sql"))),
+            ("unique", include_str!(concat!("../migrations/", $database, "/3_unique.sql"))),
+            ("steps", include_str!(concat!("../migrations/", $database, "/4_steps.sql"))),
+            ("ends", include_str!(concat!("../migrations/", $database, "/5_ends.sql"))),
         ]
     };
 }
@@ -37,7 +40,7 @@ const GRANTS: &[&str] = &[
     "grant usage on schema saas to :role",
     "grant select, insert, update, delete on saas.jobs, saas.jobs_ready, saas.jobs_later, \
      saas.jobs_lease, saas.jobs_done, saas.jobs_dead, saas.jobs_error, saas.jobs_worker, \
-     saas.jobs_limit, saas.jobs_lane, saas.jobs_limit_use to :role",
+     saas.jobs_limit, saas.jobs_lane, saas.jobs_limit_use, saas.jobs_unique, saas.jobs_step to :role",
     "grant usage on sequence saas.jobs_lane_number to :role",
     "grant execute on function saas.jobs_fenced() to :role",
 ];

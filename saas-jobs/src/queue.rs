@@ -6,8 +6,13 @@ use saas_core::sql::Statements;
 use saas_core::{Clock, SystemClock, TenantId};
 use tokio::sync::watch;
 
-use crate::store::{NewJobs, stored};
-use crate::{Backend, Error, Job, JobId, JobStatus, Limit, Options, QueueStats, lane, metrics};
+use crate::options::after;
+use crate::store::{Key, NewJobs, Replacement, stored};
+use crate::unique::Hold;
+use crate::{
+    Backend, Enqueued, Error, Job, JobId, JobStatus, Limit, Options, QueueStats, Unique, lane,
+    metrics,
+};
 
 const DEFAULT_QUEUE: &str = "default";
 const DEFAULT_PRIORITY: u8 = 2;
@@ -80,6 +85,55 @@ impl<DB: Backend> Queue<DB> {
         Ok(self.store::<J>(conn, vec![(id, job)], options, true).await? == 1)
     }
 
+    /// Stores a job under a key that no other job of its kind and tenant holds at once. Two round
+    /// trips, more if somebody has had the key. Call it in a transaction.
+    ///
+    /// Of two at once one waits for the other's transaction, and then finds its job.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] if the key is empty or too long.
+    pub async fn enqueue_unique<J: Job>(
+        &self,
+        conn: &mut DB::Connection,
+        unique: &Unique,
+        job: J,
+        options: Options,
+    ) -> Result<Enqueued, Error> {
+        let options = options.or(J::options());
+        let (how, now) = (self.statements, self.clock.now());
+        let tenant = options.tenant.map(TenantId::uuid);
+        let key = Key { kind: J::KIND, tenant, key: unique.checked()? };
+        let id = JobId::new();
+        while !DB::take_key(conn, &key, id.uuid(), now, how).await? {
+            // Gone again in between: its job was cleared away.
+            let Some(holder) = DB::holder(conn, &key, how).await? else { continue };
+            let held = match unique.hold {
+                Hold::Waiting => holder.waits,
+                Hold::Unended => holder.waits || holder.runs,
+                Hold::Period(period) => after(holder.taken_at, period) > now,
+            };
+            if !held {
+                DB::pass_key(conn, &key, id.uuid(), now, how).await?;
+                break;
+            }
+            let existing = JobId::from_uuid(holder.id);
+            if !(unique.replace && holder.waits) {
+                return Ok(Enqueued::Existing(existing));
+            }
+            let args = arguments(&job)?;
+            let run_at = options.due(now);
+            let replacement =
+                Replacement { id: holder.id, version: J::VERSION, args: &args, run_at };
+            return Ok(match DB::replace(conn, &replacement, how).await? {
+                true => Enqueued::Replaced(existing),
+                false => Enqueued::Existing(existing),
+            });
+        }
+        self.store::<J>(conn, vec![(id, job)], options, false).await?;
+        Ok(Enqueued::New(id))
+    }
+
     /// Stores jobs of one kind, all or none; in one statement, or by COPY if the connection is in a
     /// transaction of PostgreSQL.
     pub async fn enqueue_many<J: Job>(
@@ -147,10 +201,8 @@ impl<DB: Backend> Queue<DB> {
             }
             None => options.tenant.map(lane::of),
         };
-        let jobs = jobs.into_iter().map(|(id, job)| Ok((id.uuid(), serde_json::to_string(&job)?)));
-        let jobs = jobs
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|source| Error::Arguments { kind: J::KIND, source })?;
+        let jobs = jobs.into_iter().map(|(id, job)| Ok((id.uuid(), arguments(&job)?)));
+        let jobs = jobs.collect::<Result<Vec<_>, Error>>()?;
         let new = NewJobs {
             kind: J::KIND,
             version: J::VERSION,
@@ -167,6 +219,10 @@ impl<DB: Backend> Queue<DB> {
         metrics::enqueued(J::KIND, new.jobs.len());
         Ok(stored)
     }
+}
+
+fn arguments<J: Job>(job: &J) -> Result<String, Error> {
+    serde_json::to_string(job).map_err(|source| Error::Arguments { kind: J::KIND, source })
 }
 
 impl<DB: Backend> Default for Queue<DB> {

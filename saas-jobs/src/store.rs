@@ -7,14 +7,18 @@ mod enqueue;
 mod epoch;
 mod inspect;
 mod limit;
+mod manage;
 #[cfg(feature = "sqlite")]
 mod packed;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod record;
+mod retain;
 mod session;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod step;
+mod unique;
 
 use chrono::{DateTime, Utc};
 use futures_core::future::BoxFuture;
@@ -31,11 +35,15 @@ pub(crate) use inspect::Inspects;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use limit::Used;
 pub(crate) use limit::{LimitedLane, Limits, Taken};
+pub(crate) use manage::{Manages, Which};
 pub(crate) use record::{CANCELLED, DEAD, Moved, Placement, Records};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use record::{DONE, MOVED};
+pub(crate) use retain::{Cleared, Retains};
 pub(crate) use session::{Session, can_spare};
 use sqlx::Database;
+pub(crate) use step::{StepStore, Taking};
+pub(crate) use unique::{Holder, Key, Replacement, Uniques};
 use uuid::Uuid;
 
 /// One of the two databases a queue can live in: sqlx's own `Postgres` and `Sqlite`. Sealed.
@@ -58,7 +66,20 @@ pub trait QueueConnection: sealed::Sealed + Send {
         now: DateTime<Utc>,
         how: Statements,
     ) -> Answer<'_, bool>;
+
+    #[doc(hidden)]
+    fn job_step<'c>(
+        &'c mut self,
+        job: Uuid,
+        name: &'c str,
+        how: Statements,
+    ) -> Answer<'c, Option<String>>;
+
+    #[doc(hidden)]
+    fn take_job_step<'c>(&'c mut self, taking: &'c Taking<'c>, how: Statements)
+    -> Answer<'c, bool>;
 }
+
 mod sealed {
     pub trait Sealed {}
 }
@@ -77,6 +98,23 @@ macro_rules! completes_jobs {
             ) -> Answer<'_, bool> {
                 <$database>::complete(self, lease, job, now, how)
             }
+
+            fn job_step<'c>(
+                &'c mut self,
+                job: Uuid,
+                name: &'c str,
+                how: Statements,
+            ) -> Answer<'c, Option<String>> {
+                <$database>::step(self, job, name, how)
+            }
+
+            fn take_job_step<'c>(
+                &'c mut self,
+                taking: &'c Taking<'c>,
+                how: Statements,
+            ) -> Answer<'c, bool> {
+                <$database>::take_step(self, taking, how)
+            }
         }
     };
 }
@@ -89,7 +127,9 @@ completes_jobs!(sqlx::SqliteConnection, sqlx::Sqlite);
 type Answer<'c, T> = BoxFuture<'c, Result<T, sqlx::Error>>;
 
 /// What the queue asks of its database, subject by subject.
-pub trait Store: Enqueues + Claims + Limits + Records + Epochs + Inspects {
+pub trait Store:
+    Enqueues + Uniques + Claims + Limits + Records + StepStore + Epochs + Retains + Manages + Inspects
+{
     /// What opens a transaction that will write.
     const BEGIN: &'static str;
     /// The same where the planner is kept to the index, for a claim that it got wrong.

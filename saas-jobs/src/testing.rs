@@ -1,4 +1,4 @@
-use crate::worker::drain;
+use crate::worker::{clear, drain};
 use crate::{Backend, Error, Job, Queue, Worker};
 
 /// What a [`Worker::drain`] did, by the outcome of each run.
@@ -24,6 +24,12 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
     /// For tests: a failure is recorded as in production, a slow job holds the rest up.
     pub async fn drain(self) -> Result<Drained, Error> {
         drain(self).await
+    }
+
+    /// Clears at once what the worker's [`Retention`](crate::Retention) lets go; returns how many
+    /// jobs.
+    pub async fn clear(self) -> Result<u64, Error> {
+        clear(self).await
     }
 }
 

@@ -7,6 +7,7 @@ mod lease;
 mod limited;
 mod pace;
 mod registry;
+mod retainer;
 mod runner;
 mod source;
 mod supervisor;
@@ -23,11 +24,11 @@ use uuid::Uuid;
 
 use self::buffer::Buffer;
 use self::registry::Registry;
-use crate::{Backend, Error, Limit, Queue, Run};
+use crate::{Backend, Error, Limit, Queue, Retention, Run};
 
 pub(crate) use self::lease::Lease;
 #[cfg(feature = "testing")]
-pub(crate) use self::testing::drain;
+pub(crate) use self::testing::{clear, drain};
 
 #[cfg(feature = "testing")]
 mod testing;
@@ -58,6 +59,7 @@ struct Settings {
     grace: Duration,
     poll: (Duration, Duration),
     limits: Vec<Limit>,
+    retention: Retention,
 }
 
 impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
@@ -71,6 +73,7 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
             grace: Duration::from_secs(25),
             poll: (Duration::from_millis(50), Duration::from_secs(2)),
             limits: Vec::new(),
+            retention: Retention::new(),
         };
         let context = Arc::new(context);
         Self { pool, queue, context, registry: Registry::new(), duplicate: None, settings }
@@ -97,6 +100,13 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
     #[must_use]
     pub fn limit(mut self, limit: Limit) -> Self {
         self.settings.limits.push(limit);
+        self
+    }
+
+    /// How long ended jobs are kept: by default seven days what is done, thirty what is dead.
+    #[must_use]
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.settings.retention = retention;
         self
     }
 

@@ -3,7 +3,11 @@ mod enqueue;
 mod epoch;
 mod inspect;
 mod limit;
+mod manage;
 mod record;
+mod retain;
+mod step;
+mod unique;
 
 use saas_core::sql::Statements;
 use sqlx::Postgres;
@@ -21,4 +25,12 @@ impl Store for Postgres {
 
 pub(super) fn named(how: Statements) -> bool {
     how == Statements::Named
+}
+
+/// The answer of a statement that calls `saas.jobs_fenced()` where a lease is lost.
+fn fenced(answer: Result<bool, sqlx::Error>) -> Result<bool, sqlx::Error> {
+    match answer {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("SJ001") => Ok(false),
+        answer => answer,
+    }
 }

@@ -3,12 +3,19 @@ mod enqueue;
 mod epoch;
 mod inspect;
 mod limit;
+mod manage;
 mod record;
+mod retain;
+mod step;
+mod unique;
+mod waiting;
 
 use chrono::{DateTime, Utc};
 use saas_core::sql::Statements;
 use sqlx::Sqlite;
 
+use self::record::FENCE;
+use self::waiting::{put_waiting, take_waiting};
 use super::Store;
 
 impl Store for Sqlite {

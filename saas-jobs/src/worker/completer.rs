@@ -14,6 +14,7 @@ use super::lease::Lease;
 use super::{Shared, random};
 use crate::settle::Settlement;
 use crate::store::{CANCELLED, DEAD, Moved, Placement, Session, stored};
+use crate::text::kept;
 use crate::{Backend, metrics};
 
 /// The most jobs that one statement records.
@@ -27,9 +28,6 @@ const KEEP: Duration = Duration::from_millis(100);
 
 /// How long an outcome waits for a transaction that its handler left open.
 const OPEN_WAIT: Duration = Duration::from_millis(50);
-
-/// The most bytes of an error that are kept.
-const MOST_TEXT: usize = 4000;
 
 /// A job that ended.
 #[derive(Debug)]
@@ -383,27 +381,9 @@ pub(super) fn put(rows: &mut Placement, lease: Uuid, id: Uuid, end: &Settlement,
     }
 }
 
-/// A text that a database takes: no NUL, and not too long.
-fn kept(text: &str) -> String {
-    let mut text = text.replace('\0', "\u{fffd}");
-    text.truncate(text.floor_char_boundary(MOST_TEXT));
-    text
-}
-
 fn report_lost(lease: Uuid, jobs: usize, held: &[Uuid]) {
     if jobs > 0 && !held.contains(&lease) {
         metrics::lost(jobs);
         tracing::warn!(%lease, jobs, "the lease was lost; the outcomes of its jobs do not count");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_with_nul_or_without_end_is_made_storable() {
-        assert_eq!(kept("a\0b"), "a\u{fffd}b");
-        assert_eq!(kept(&"é".repeat(4000)).len(), MOST_TEXT);
     }
 }

@@ -6,7 +6,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::claimer::Claiming;
 use super::completer::{Ended, Finished};
-use super::{Shared, claimer, completer, keeper, random, runner, until};
+use super::{Shared, claimer, completer, keeper, random, retainer, runner, until};
 use crate::settle::{Attempts, Ending, settle};
 use crate::store::count;
 use crate::{Backend, Error, Policy};
@@ -29,6 +29,7 @@ pub(super) async fn supervise<DB: Backend, C: Send + Sync + 'static>(
     let epoch = epochs.subscribe();
     let mut heart = tokio::spawn(keeper::heart(Arc::clone(&shared), epochs, ended.subscribe()));
     let mut keep = tokio::spawn(keeper::keep(Arc::clone(&shared), ended.subscribe()));
+    let retain = tokio::spawn(retainer::run(Arc::clone(&shared), ended.subscribe()));
     let claiming = Claiming::new(&shared);
     let claim =
         |first| claimer::run(Arc::clone(&shared), epoch.clone(), Arc::clone(&claiming), first);
@@ -76,6 +77,7 @@ pub(super) async fn supervise<DB: Backend, C: Send + Sync + 'static>(
         join(completer).await;
     }
     ended.send_replace(true);
+    join(retain).await;
     join(keep).await;
     join(heart).await;
     tracing::info!("the worker has stopped");

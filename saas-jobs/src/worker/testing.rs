@@ -8,7 +8,7 @@ use super::claimer::claim;
 use super::completer::{Completer, Ended, Finished};
 use super::limited::Limited;
 use super::source::{Ask, Source};
-use super::{Worker, keeper, runner};
+use super::{Worker, keeper, retainer, runner};
 use crate::settle::Settlement;
 use crate::testing::Drained;
 use crate::{Backend, Error};
@@ -67,4 +67,12 @@ fn tally(drained: &mut Drained, finished: &Finished) {
         Settlement::Dead { .. } => drained.dead += 1,
         Settlement::Cancelled { .. } => drained.cancelled += 1,
     }
+}
+
+/// Clears what the worker's retention lets go; returns how many jobs.
+pub(crate) async fn clear<DB: Backend, C: Send + Sync + 'static>(
+    worker: Worker<DB, C>,
+) -> Result<u64, Error> {
+    let shared = worker.share()?;
+    Ok(retainer::pass(&shared, &mut shared.stop.subscribe()).await?)
 }

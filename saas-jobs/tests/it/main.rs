@@ -2,10 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests are tests.
 
+#[macro_use]
+mod every;
+
 mod conformance;
 mod crash;
+mod ends;
 mod fairness;
 mod jobs;
 mod limits;
 mod reconnect;
 mod site;
+mod steps;
+mod unique;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use saas_core::schema::Dialect;
 use saas_core::sql::Statements;
 use saas_core::{Clock, ManualClock, SystemClock};
 use saas_jobs::{Backend, JobId, JobState, JobStatus, Options, Queue, Worker};
@@ -82,6 +83,11 @@ fn site<DB: Backend>(pool: Pool<DB>, how: Statements, turned: bool, end: End) ->
 }
 
 impl<DB: Backend> Site<DB> {
+    /// What opens a transaction that reads before it writes.
+    pub(crate) fn begin(&self) -> &'static str {
+        begin::<DB>()
+    }
+
     pub(crate) fn options(&self) -> Options {
         Options::new().queue(self.name.clone())
     }
@@ -161,6 +167,14 @@ impl<DB: Backend> Site<DB> {
             let drop = format!("drop database \"{name}\" with (force)");
             sqlx::query(sqlx::AssertSqlSafe(drop)).execute(&mut conn).await.unwrap();
         }
+    }
+}
+
+/// Differs: a transaction of SQLite that reads first cannot wait for the write lock later.
+pub(crate) fn begin<DB: Backend>() -> &'static str {
+    match DB::DIALECT {
+        Dialect::Postgres => "begin",
+        Dialect::Sqlite => "begin immediate",
     }
 }
 

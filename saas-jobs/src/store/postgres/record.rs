@@ -3,7 +3,7 @@ use saas_core::sql::Statements;
 use sqlx::{PgConnection, Postgres};
 use uuid::Uuid;
 
-use super::named;
+use super::{fenced, named};
 use crate::store::{Answer, DONE, MOVED, Moved, Placement, Records};
 
 const CLOSE: &str = "
@@ -130,12 +130,7 @@ impl Records for Postgres {
         Box::pin(async move {
             let query = sqlx::query_scalar(COMPLETE).persistent(named(how));
             let query = query.bind(lease).bind(job).bind(now).bind(DONE);
-            match query.fetch_one(conn).await {
-                Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("SJ001") => {
-                    Ok(false)
-                }
-                answer => answer,
-            }
+            fenced(query.fetch_one(conn).await)
         })
     }
 

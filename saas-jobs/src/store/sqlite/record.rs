@@ -40,7 +40,7 @@ const COMPLETE: &str = "
     where lease_id = ?1 and instr(ids, ?2) % 16 = 1";
 
 // Differs: an error ends no transaction here, but a deferred foreign key without its parent does.
-const FENCE: &str = "insert into saas_jobs_fence (lease_id) values (?1)";
+pub(super) const FENCE: &str = "insert into saas_jobs_fence (lease_id) values (?1)";
 
 const RECORDED: &str = "select ids from saas_jobs_done where lease_id = ?1";
 
