@@ -65,8 +65,9 @@ impl Dialect {
     }
 }
 
-/// An identifier in double quotes, safe whatever it holds; `billing.invoices` becomes
-/// `"billing"."invoices"`.
+/// A table's name in double quotes, safe whatever it holds, and with its schema if it names one:
+/// `billing.invoices` becomes `"billing"."invoices"`. A name that may hold a dot itself, a role's for
+/// instance, is an [`identifier`].
 ///
 /// ```
 /// assert_eq!(saas_core::schema::quoted("billing.order").to_string(), r#""billing"."order""#);
@@ -84,6 +85,16 @@ pub fn quoted(name: &str) -> impl std::fmt::Display + '_ {
         }
         f.write_char('"')
     })
+}
+
+/// One name in double quotes, safe whatever it holds, dots included: a role's, which is not part of a
+/// table's.
+///
+/// ```
+/// assert_eq!(saas_core::schema::identifier("app.writer").to_string(), r#""app.writer""#);
+/// ```
+pub fn identifier(name: &str) -> impl std::fmt::Display + '_ {
+    std::fmt::from_fn(move |f| write!(f, "\"{}\"", name.replace('"', "\"\"")))
 }
 
 /// Every column of the entity's table: the struct's own, and those its attributes promise.
@@ -151,7 +162,7 @@ pub fn indexes<E: Entity>() -> String {
         let _ = writeln!(
             out,
             "create unique index {} on {} ({}){live};",
-            quoted(&format!("{bare}_{}_key", columns.join("_"))),
+            quoted(&fitting(format!("{bare}_{}_key", columns.join("_")))),
             quoted(E::TABLE),
             within_tenant(tenant, columns),
         );
@@ -160,7 +171,7 @@ pub fn indexes<E: Entity>() -> String {
         let _ = writeln!(
             out,
             "create index {} on {} ({});",
-            quoted(&format!("{bare}_{}_idx", column.name)),
+            quoted(&fitting(format!("{bare}_{}_idx", column.name))),
             quoted(E::TABLE),
             within_tenant(tenant, &[column.name]),
         );
@@ -168,8 +179,42 @@ pub fn indexes<E: Entity>() -> String {
     out
 }
 
+/// PostgreSQL cuts longer names in silence, and two could then be one.
+const LONGEST: usize = 63;
+
+/// A name, or the beginning of one that is too long and a checksum of the whole: always the same.
+fn fitting(name: String) -> String {
+    if name.len() <= LONGEST {
+        return name;
+    }
+    // FNV-1a, which is a few lines and never changes.
+    let sum = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let kept = name.floor_char_boundary(LONGEST - 17);
+    format!("{}_{sum:016x}", &name[..kept])
+}
+
 fn within_tenant(tenant: bool, columns: &[&str]) -> String {
     let tenant = (tenant && !columns.contains(&"tenant_id")).then_some("tenant_id");
     let names = tenant.iter().chain(columns).map(|name| quoted(name).to_string());
     names.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_is_cut_to_what_postgres_keeps_and_stays_its_own() {
+        let long = |end: &str| fitting(format!("{}_{end}", "a_table_of_many_words".repeat(4)));
+        assert_eq!(fitting("x".repeat(63)), "x".repeat(63));
+        assert_eq!(
+            long("one_key"),
+            "a_table_of_many_wordsa_table_of_many_wordsa_ta_cf107ca5ddb9abe2"
+        );
+        assert_eq!((long("one_key").len(), long("one_key")), (63, long("one_key")));
+        assert_ne!(long("one_key"), long("two_key"));
+        assert_eq!(fitting("é".repeat(40)).chars().filter(|letter| *letter == 'é').count(), 23);
+    }
 }

@@ -2,9 +2,11 @@
 
 mod entries;
 mod entry;
+mod json;
 mod text;
 
 pub use entries::{Audited, Entries};
-pub use entry::Entry;
+pub use entry::AuditEntry;
 
-pub(crate) use text::{plain, within};
+pub(crate) use json::{Bounds, DEPTH, within};
+pub(crate) use text::plain;

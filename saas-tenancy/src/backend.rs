@@ -5,8 +5,9 @@ use sqlx::{Pool, QueryBuilder, SqlStr};
 
 use crate::across::Crossing;
 use crate::isolation::survey::Survey;
+use crate::lent::{Lent, Returned, Session};
 use crate::transfer::Cell;
-use crate::{Audited, Finding, Lock, Options, Registry};
+use crate::{Audited, Finding, Lock, Options, Registry, Result};
 
 /// One of the two databases, as tenancy needs it. Sealed.
 pub trait TenantBackend:
@@ -37,10 +38,29 @@ pub trait TenantBackend:
     #[doc(hidden)]
     fn cell(row: &Self::Row, at: usize, kind: Kind) -> Result<Option<Cell>, sqlx::Error>;
 
-    /// Ends a transaction for good. Where its connection was `lent` for SQL by hand, it may have been
-    /// aborted unnoticed; then this is an error.
+    /// What the pool's sessions are like, if settings of theirs outlive a transaction.
     #[doc(hidden)]
-    fn commit(conn: &mut Self::Connection, lent: bool) -> BoxFuture<'_, Result<(), sqlx::Error>>;
+    fn session(pool: &Pool<Self>) -> BoxFuture<'_, Result<Option<Session>, sqlx::Error>>;
+
+    /// Ends a transaction for good whose connection was lent for SQL by hand, and takes back what that
+    /// left. It is an error, and nothing is committed, if it is not the same transaction any more, or
+    /// was aborted unnoticed.
+    #[doc(hidden)]
+    fn commit_lent<'c>(
+        conn: &'c mut Self::Connection,
+        lent: &'c Lent,
+    ) -> BoxFuture<'c, Result<Returned>>;
+
+    /// Undoes such a transaction, and takes back the same.
+    #[doc(hidden)]
+    fn rollback_lent<'c>(
+        conn: &'c mut Self::Connection,
+        lent: &'c Lent,
+    ) -> BoxFuture<'c, Result<Returned, sqlx::Error>>;
+
+    /// The same without waiting; whether the connection may be used again.
+    #[doc(hidden)]
+    fn abandon_lent(conn: &mut Self::Connection, lent: &Lent) -> bool;
 
     /// Writes one statement that sets the tenant for itself and reads `rows` behind the wall.
     #[doc(hidden)]
@@ -70,8 +90,7 @@ pub trait TenantBackend:
         options: &'c Options,
     ) -> BoxFuture<'c, Result<Vec<Finding>, sqlx::Error>>;
 
-    /// Looks for which models of isolation the database holds, and steps into one tenant's schema if
-    /// that is the model.
+    /// Looks for which models of isolation the database holds.
     #[doc(hidden)]
     fn survey<'c>(
         conn: &'c mut Self::Connection,

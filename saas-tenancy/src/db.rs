@@ -25,11 +25,15 @@ impl<DB: TenantBackend> TenantDb<DB> {
     /// On PostgreSQL it refuses a role that could get around row-level security, a registered table
     /// without its wall, keys that leave the tenant out, views and functions that read tenants' rows
     /// with another's rights, and a pooler that nobody declared. On SQLite it refuses keys that leave
-    /// the tenant out, missing guard triggers, and foreign keys that are off. Each finding names the
-    /// object and the remedy. The README lists what no check can see.
+    /// the tenant out, guard triggers and tables of this crate that are missing or others, and foreign
+    /// keys that are off. Each finding names the object and the remedy. The README lists what no check
+    /// can see.
+    ///
+    /// In a schema per tenant the tables of every schema are checked. What is wrong in many of them is
+    /// told of some and counted of the rest.
     ///
     /// # Errors
-    /// [`Error::Unsafe`] with all findings; [`Error::Unavailable`] if the database does not answer.
+    /// [`Error::Unsafe`] with the findings; [`Error::Unavailable`] if the database does not answer.
     pub async fn connect(pool: Pool<DB>, registry: Registry) -> Result<Self> {
         Self::connect_with(pool, registry, Options::new()).await
     }
@@ -43,9 +47,9 @@ impl<DB: TenantBackend> TenantDb<DB> {
         registry: Registry,
         options: Options,
     ) -> Result<Self> {
-        let db = Self { pool, databases: None, options };
-        // In a transaction, so that it works behind a pooler as well. Of schemas, which are made
-        // alike, the survey has stepped into one; without any there is no tenants' table to verify.
+        let mut db = Self { pool, databases: None, options };
+        db.options.session = DB::session(&db.pool).await?.map(Arc::new);
+        // In a transaction, so that it works behind a pooler as well.
         let mut tx = db.global().await?;
         let survey = DB::survey(tx.connection(), &registry, &db.options).await?;
         let mut findings = survey::judge(&db.options, &registry, &survey);
@@ -55,7 +59,8 @@ impl<DB: TenantBackend> TenantDb<DB> {
                 "tenants' schemas lack a registered table: run the migrator"
             );
         }
-        let without = db.options.isolation != Isolation::Row && survey.sample.is_none();
+        // Without any schema there is no tenants' table to verify.
+        let without = db.options.isolation != Isolation::Row && survey.schemas == 0;
         let verified = if without { Registry::new() } else { registry };
         findings.extend(tx.verify(&verified, &db.options).await?);
         if db.options.statements == Statements::Named {
@@ -90,7 +95,8 @@ impl<DB: TenantBackend> TenantDb<DB> {
     ) -> Result<Self> {
         let options = options.isolation(Isolation::Database);
         let pools = Pools::new(databases, registry, options.clone());
-        let db = Self { pool: shared, databases: Some(Arc::new(pools)), options };
+        let mut db = Self { pool: shared, databases: Some(Arc::new(pools)), options };
+        db.options.session = DB::session(&db.pool).await?.map(Arc::new);
         let findings = db.global().await?.verify(&Registry::new(), &db.options).await?;
         if findings.is_empty() { Ok(db) } else { Err(Error::Unsafe(findings)) }
     }

@@ -1,10 +1,17 @@
+mod database;
+mod kind;
+mod problem;
+
 use std::time::Duration;
 
-use saas_core::{Problem, TenantId};
+use saas_core::TenantId;
 
+use crate::Finding;
 use crate::tenants::Refused;
 use crate::transfer::Fault;
-use crate::{Finding, wall};
+
+pub(crate) use database::is_outdated;
+pub use kind::ErrorKind;
 
 /// What a scoped statement comes to.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -92,7 +99,7 @@ pub enum Error {
     /// What is to be written down does not say who did what, or why.
     #[error("the {what} {problem}")]
     Unaccountable {
-        /// The part of the entry: its actor, action or reason.
+        /// The part of the entry: its actor, action or reason, or the name of a setting.
         what: &'static str,
         /// What is wrong with it.
         problem: &'static str,
@@ -102,10 +109,19 @@ pub enum Error {
     TooLarge {
         /// The setting, or `change`.
         what: &'static str,
-        /// How large it is, as JSON.
+        /// How large it is, as JSON with its numbers written out.
         bytes: usize,
         /// How large it may be.
         limit: usize,
+    },
+    /// A setting's value, or a change in an audit entry, that cannot be kept as it is: it holds a NUL
+    /// character or a number that is none, or is nested too deeply.
+    #[error("{what} {problem}")]
+    Unstorable {
+        /// The setting, or `change`.
+        what: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
     },
     /// A setting is stored as another type than it is declared as, or cannot be stored as JSON.
     #[error("the setting {name} is not of its type")]
@@ -122,12 +138,22 @@ pub enum Error {
         /// What stands in the way.
         why: &'static str,
     },
+    /// SQL by hand has ended the transaction, left it to another tenant or to none, or not ended one
+    /// that it began inside. What stands open is rolled back; what that SQL committed itself is there.
+    #[error("SQL by hand has ended the transaction, or left it to another tenant")]
+    Escaped,
     /// One of the transaction's statements failed, so none of it is committed.
     #[error("a statement of the transaction failed, so it was rolled back")]
     Aborted,
     /// The database's own wall refused the statement.
     #[error("row-level security refused the statement")]
     WallRefused(#[source] sqlx::Error),
+    /// The role lacks a right, on a table for instance: no row was asked about.
+    #[error(
+        "the role lacks a right: `grant` gives those on this crate's own tables, `wall::script` says \
+         those on each registered one"
+    )]
+    NotGranted(#[source] sqlx::Error),
     /// The database does not enforce what was declared; each finding says how to mend it.
     #[error("the database does not isolate tenants:{}", listed(.0))]
     Unsafe(Vec<Finding>),
@@ -137,18 +163,24 @@ pub enum Error {
         /// The tables of the circle, each referencing the next.
         tables: Vec<&'static str>,
     },
+    /// A table names its schema, which it cannot have on SQLite.
+    #[error("table {table} names its schema, and SQLite has none")]
+    NoSchemas {
+        /// The table, with its schema.
+        table: &'static str,
+    },
     /// The tenant has no schema, database or file of its own.
     #[error("tenant {tenant} has no place of its own in the database")]
     NotProvisioned {
         /// The tenant.
         tenant: TenantId,
     },
-    /// The file that has the tenant's name says that it is another's.
-    #[error("the file of tenant {tenant} is that of tenant {owner}")]
-    ForeignFile {
+    /// The database or file that has the tenant's name says that it is another's.
+    #[error("the database of tenant {tenant} is that of tenant {owner}")]
+    ForeignDatabase {
         /// Whom the name says.
         tenant: TenantId,
-        /// Whom the file says.
+        /// Whom the database says.
         owner: TenantId,
     },
     /// All the pools that may be open are in use, and none came free in time.
@@ -172,7 +204,7 @@ pub enum Error {
     UnknownMigration {
         /// The migration.
         version: i64,
-        /// A schema or file that has it.
+        /// A schema, database or file that has it.
         place: String,
         /// How it differs.
         problem: &'static str,
@@ -190,7 +222,7 @@ pub enum Error {
     Migration {
         /// The migration.
         version: i64,
-        /// The schema or file.
+        /// The schema, database or file.
         place: String,
         /// What the database said.
         #[source]
@@ -265,149 +297,19 @@ pub enum Error {
     /// Another transaction was in the way: run the whole transaction again.
     #[error("another transaction was in the way")]
     Contention(#[source] sqlx::Error),
+    /// A migration changed a table under the statements that this connection had prepared. The
+    /// connection is closed with its transaction: run the whole transaction again.
+    ///
+    /// From SQL by hand this library does not see the error, and the connection goes on failing: bind
+    /// its values with `.persistent(false)` where tables change under a running process.
+    #[error("a table has changed since the statement was prepared")]
+    Outdated(#[source] sqlx::Error),
     /// The database cannot be reached now.
     #[error("database unavailable")]
     Unavailable(#[source] sqlx::Error),
     /// The database refused a statement for another reason.
     #[error("database error")]
     Database(#[source] sqlx::Error),
-}
-
-/// What the caller can do about an [`Error`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// There is nothing there: tell the client.
-    NotFound,
-    /// The state is another: tell the client, who reads again and decides.
-    Conflict,
-    /// The input points nowhere: tell the client.
-    InvalidInput,
-    /// Run the transaction again, perhaps later.
-    Retry,
-    /// The program or the database is set up wrongly: tell the operator.
-    Fault,
-}
-
-impl Error {
-    /// What the caller can do.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::NotFound { .. } | Self::NotProvisioned { .. } | Self::UnknownTenant { .. } => {
-                ErrorKind::NotFound
-            }
-            Self::StaleVersion { .. } | Self::Taken { .. } => ErrorKind::Conflict,
-            Self::Lifecycle { .. } | Self::Overtaken { .. } => ErrorKind::Conflict,
-            Self::Line { fault, .. } => fault.kind(),
-            Self::BrokenReference { .. }
-            | Self::TooLarge { .. }
-            | Self::InvalidTenantName { .. } => ErrorKind::InvalidInput,
-            Self::Contention(_) | Self::Unavailable(_) | Self::Budget { .. } => ErrorKind::Retry,
-            _ => ErrorKind::Fault,
-        }
-    }
-
-    /// The name of the violated unique constraint or index, where the database tells it.
-    pub fn constraint(&self) -> Option<&str> {
-        match self {
-            Self::Taken { source, .. } | Self::BrokenReference { source, .. } => {
-                source.as_database_error().and_then(|error| error.constraint())
-            }
-            _ => None,
-        }
-    }
-
-    /// Sorts a database error that the way to a tenant's rows met: a schema or a database that does
-    /// not exist is that of a tenant that was not provisioned.
-    pub(crate) fn on_opening(tenant: Option<TenantId>, source: sqlx::Error) -> Self {
-        let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
-        match (tenant, code.as_deref()) {
-            (Some(tenant), Some("3F000" | "3D000")) => Self::NotProvisioned { tenant },
-            _ => Self::from(source),
-        }
-    }
-
-    /// Sorts a database error that a statement on `table` met.
-    pub(crate) fn on(table: &'static str) -> impl Fn(sqlx::Error) -> Self {
-        move |source| match source.as_database_error().map(sqlx::error::DatabaseError::kind) {
-            Some(sqlx::error::ErrorKind::UniqueViolation) => Self::Taken { table, source },
-            Some(sqlx::error::ErrorKind::ForeignKeyViolation) => {
-                Self::BrokenReference { table, source }
-            }
-            _ => Self::from(source),
-        }
-    }
-}
-
-impl From<sqlx::Error> for Error {
-    fn from(source: sqlx::Error) -> Self {
-        use sqlx::Error as Sqlx;
-        match &source {
-            Sqlx::Io(_) | Sqlx::Tls(_) | Sqlx::PoolTimedOut | Sqlx::PoolClosed => {
-                Self::Unavailable(source)
-            }
-            Sqlx::WorkerCrashed | Sqlx::BeginFailed => Self::Unavailable(source),
-            Sqlx::Database(error) => match error.code().as_deref() {
-                // PostgreSQL: serialization failure, deadlock, lock not available; SQLite: busy
-                // and locked, with their extended codes.
-                Some("40001" | "40P01" | "55P03" | "5" | "6" | "261" | "517" | "262") => {
-                    Self::Contention(source)
-                }
-                Some("42501") => Self::WallRefused(source),
-                // A statement after one that failed; at the commit too, where SQL by hand had.
-                Some("25P02") => Self::Aborted,
-                // SQLite: a trigger raised, which may have been the application's own.
-                Some("1811") if error.message().starts_with(wall::REFUSAL) => {
-                    Self::WallRefused(source)
-                }
-                // Connection exceptions, operator intervention, out of resources.
-                Some(code) if code.len() == 5 && ["08", "57", "53"].contains(&&code[..2]) => {
-                    Self::Unavailable(source)
-                }
-                _ => Self::Database(source),
-            },
-            _ => Self::Database(source),
-        }
-    }
-}
-
-/// What the client may know: no SQL, no constraint, no other tenant.
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error.kind() {
-            ErrorKind::NotFound => Self::new(404),
-            ErrorKind::Conflict if matches!(error, Error::StaleVersion { .. }) => {
-                Self::new(412).detail("the resource was changed since it was read")
-            }
-            ErrorKind::Conflict
-                if matches!(error, Error::Lifecycle { .. } | Error::Overtaken { .. }) =>
-            {
-                Self::new(409).detail("the tenant's state does not allow this")
-            }
-            ErrorKind::Conflict => Self::new(409).detail("a value that must be unique is taken"),
-            ErrorKind::InvalidInput if matches!(error, Error::InvalidTenantName { .. }) => {
-                Self::new(422).detail("a name is none that a host can have")
-            }
-            // The number of the line is the client's own, what is wrong with it may not be.
-            ErrorKind::InvalidInput if matches!(error, Error::Line { .. }) => {
-                Self::new(422).detail("a line of the export cannot be taken")
-            }
-            ErrorKind::InvalidInput if matches!(error, Error::TooLarge { .. }) => {
-                Self::new(422).detail("a value is too large")
-            }
-            ErrorKind::InvalidInput => {
-                Self::new(422).detail("a referenced resource does not exist")
-            }
-            ErrorKind::Retry => Self::new(503).header("retry-after", "1"),
-            ErrorKind::Fault => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "a scoped statement failed"
-                );
-                Self::new(500)
-            }
-        }
-    }
 }
 
 fn columns(undeclared: &[String], missing: &[&str]) -> String {

@@ -10,6 +10,7 @@ mod finding;
 mod guard;
 pub mod guide;
 mod isolation;
+mod lent;
 mod migrations;
 mod options;
 mod read;
@@ -44,7 +45,7 @@ pub use self::actix::{TenantMiddleware, TenantMiddlewareService};
 #[cfg(feature = "axum")]
 pub use self::axum::{TenantLayer, TenantService};
 pub use across::{Across, AcrossTx, Reason};
-pub use audit::{Audited, Entries, Entry};
+pub use audit::{AuditEntry, Audited, Entries};
 pub use backend::TenantBackend;
 pub use db::TenantDb;
 pub use error::{Error, ErrorKind, Result};
@@ -60,10 +61,10 @@ pub use read::Read;
 pub use registry::{Registry, Table};
 #[cfg(feature = "sqlite")]
 pub use schemas::FileMigrator;
-#[cfg(feature = "postgres")]
-pub use schemas::SchemaMigrator;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use schemas::Steps;
+#[cfg(feature = "postgres")]
+pub use schemas::{DatabaseMigrator, SchemaMigrator};
 pub use scope::{Global, Reachable, Scope, Tenant, Writing};
 pub use settings::{Flag, Setting, Settings, Typed};
 pub use statement::{Direction, Lock, Nulls, Select, Upserted};

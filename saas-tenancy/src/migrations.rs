@@ -15,16 +15,14 @@ const POSTGRES: Migrations = Migrations::new(
         ("schemas of tenants", include_str!("../migrations/postgres/0006_schemas.sql")),
     ],
 );
-const SQLITE: Migrations = Migrations::new(
-    "tenancy",
-    &[
-        ("who did what", include_str!("../migrations/sqlite/0002_audit.sql")),
-        ("settings of tenants", include_str!("../migrations/sqlite/0003_settings.sql")),
-        ("who the tenants are", include_str!("../migrations/sqlite/0004_tenants.sql")),
-        ("how far transfers are", include_str!("../migrations/sqlite/0005_transfers.sql")),
-        ("whose file it is", include_str!("../migrations/sqlite/0006_schemas.sql")),
-    ],
-);
+const SQLITE: Migrations = Migrations::new("tenancy", &SQLITE_STEPS);
+pub(crate) const SQLITE_STEPS: [(&str, &str); 5] = [
+    ("who did what", include_str!("../migrations/sqlite/0002_audit.sql")),
+    ("settings of tenants", include_str!("../migrations/sqlite/0003_settings.sql")),
+    ("who the tenants are", include_str!("../migrations/sqlite/0004_tenants.sql")),
+    ("how far transfers are", include_str!("../migrations/sqlite/0005_transfers.sql")),
+    ("whose file it is", include_str!("../migrations/sqlite/0006_schemas.sql")),
+];
 
 /// Brings this crate's own objects up to date: on PostgreSQL `saas.tenant_id()`, which the policies
 /// call, and the tables of its own. Run it as the role that owns the tables.

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use saas_core::sql::Statements;
 use saas_core::{Clock, SystemClock};
 
+use crate::lent::Session;
 use crate::{Isolation, SchemaNames};
 
 /// How a [`TenantDb`](crate::TenantDb) works.
@@ -19,6 +20,8 @@ pub struct Options {
     pub(crate) mixed: bool,
     pub(crate) schema_names: SchemaNames,
     pub(crate) across_role: Option<String>,
+    /// What the pool's sessions are like when nobody has changed them.
+    pub(crate) session: Option<Arc<Session>>,
 }
 
 impl Options {
@@ -31,6 +34,7 @@ impl Options {
             mixed: false,
             schema_names: SchemaNames::default(),
             across_role: None,
+            session: None,
         }
     }
 

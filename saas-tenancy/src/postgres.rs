@@ -1,20 +1,21 @@
 mod arrays;
+mod lent;
 mod moments;
 mod survey;
 
 use futures_core::future::BoxFuture;
-use saas_core::schema::quoted;
+use saas_core::schema::{identifier, quoted};
 use saas_core::sql::{Fragment, Writes};
 use saas_core::{Entity, Kind, TenantId};
-use sqlx::{Database, Pool, Postgres, QueryBuilder, SqlStr};
-use sqlx_core::transaction::TransactionManager;
+use sqlx::{Pool, Postgres, QueryBuilder, SqlStr};
 
 use crate::across::Crossing;
 use crate::isolation::schema;
 use crate::isolation::survey::Survey;
+use crate::lent::{Lent, Returned, Session};
 use crate::transfer::{self, Cell};
 use crate::verify::postgres as verify;
-use crate::{Finding, Isolation, Lock, Options, Registry, TenantBackend};
+use crate::{Finding, Isolation, Lock, Options, Registry, Result, TenantBackend};
 
 impl TenantBackend for Postgres {
     /// Role and read-only end with the transaction.
@@ -26,7 +27,7 @@ impl TenantBackend for Postgres {
             "begin; set local role {role}; \
              select saas.cross('{id}', {actor}, {reason}, '{at}'); \
              set transaction read only",
-            role = quoted(options.across_role.as_deref()?),
+            role = identifier(options.across_role.as_deref()?),
             id = crossing.id,
             actor = literal(&crossing.reason.actor),
             reason = literal(&crossing.reason.text),
@@ -50,19 +51,26 @@ impl TenantBackend for Postgres {
         }
     }
 
-    fn commit(conn: &mut Self::Connection, lent: bool) -> BoxFuture<'_, Result<(), sqlx::Error>> {
-        Box::pin(async move {
-            if !lent {
-                return <Self as Database>::TransactionManager::commit(conn).await;
-            }
-            // An aborted transaction answers `commit` with a rollback and no error, but `select` with
-            // one, which keeps the rest of the message from being run. The transaction that is begun
-            // after it is the one that sqlx believes to be open; its rollback goes out with whatever
-            // is sent next, so all this takes one round trip.
-            sqlx::raw_sql("select 1; commit; begin").execute(&mut *conn).await?;
-            <Self as Database>::TransactionManager::start_rollback(conn);
-            Ok(())
-        })
+    fn session(pool: &Pool<Self>) -> BoxFuture<'_, Result<Option<Session>, sqlx::Error>> {
+        Box::pin(async { lent::session(pool).await.map(Some) })
+    }
+
+    fn commit_lent<'c>(
+        conn: &'c mut Self::Connection,
+        lent: &'c Lent,
+    ) -> BoxFuture<'c, Result<Returned>> {
+        Box::pin(lent::commit(conn, lent))
+    }
+
+    fn rollback_lent<'c>(
+        conn: &'c mut Self::Connection,
+        lent: &'c Lent,
+    ) -> BoxFuture<'c, Result<Returned, sqlx::Error>> {
+        Box::pin(lent::rollback(conn, lent))
+    }
+
+    fn abandon_lent(conn: &mut Self::Connection, lent: &Lent) -> bool {
+        lent::abandon(conn, lent)
     }
 
     fn begin_snapshot(tenant: TenantId, options: &Options) -> SqlStr {

@@ -1,9 +1,13 @@
 use std::fmt;
 
-use saas_core::sql::{Backend, Fragment, Statements};
+use saas_core::sql::{Fragment, Statements};
 
+use crate::error::is_outdated;
+use crate::isolation::Home;
 use crate::statement::begin;
-use crate::{Isolation, Reachable, Result, Scope, Select, Tenant, TenantBackend, TenantDb, Tx};
+use crate::{
+    Error, Isolation, Reachable, Result, Scope, Select, Tenant, TenantBackend, TenantDb, Tx,
+};
 
 /// One scope's rows, for reading only: each query is one statement in one round trip.
 ///
@@ -40,14 +44,26 @@ impl<DB: TenantBackend, S: Scope> Read<DB, S> {
     /// What the database refused; [`Error::Unavailable`](crate::Error::Unavailable) if it does not
     /// answer.
     pub async fn fetch_all(&self, rows: &dyn Fragment<DB>) -> Result<Vec<DB::Row>> {
-        let mut query = begin("");
-        let (options, home) = (self.db.options(), self.db.home(self.scope.tenant()).await?);
+        let mut connections = None;
+        loop {
+            let home = self.db.home(self.scope.tenant()).await?;
+            let left = connections.get_or_insert(home.pool.options().get_max_connections());
+            match self.attempt(rows, home).await {
+                // Each time one connection less has outdated statements.
+                Err(Error::Outdated(_)) if *left > 0 => *left -= 1,
+                done => return done,
+            }
+        }
+    }
+
+    async fn attempt(&self, rows: &dyn Fragment<DB>, home: Home<DB>) -> Result<Vec<DB::Row>> {
+        let (mut query, options) = (begin(""), self.db.options());
         if options.statements == Statements::Unnamed || options.isolation == Isolation::Schema {
             // Behind a pooler only a transaction keeps the statement on one server connection, and
             // no statement can choose for itself in which schema its names are looked up.
             rows.push_to(&mut query);
             let mut tx = Tx::open(home, self.scope, options).await?;
-            let found = DB::fetch_all(tx.connection(), query, options.statements).await?;
+            let found = tx.fetch_all(query).await?;
             tx.commit().await?;
             return Ok(found);
         }
@@ -56,7 +72,11 @@ impl<DB: TenantBackend, S: Scope> Read<DB, S> {
             None => rows.push_to(&mut query),
         }
         let mut conn = home.pool.acquire().await?;
-        Ok(<DB as Backend>::fetch_all(&mut conn, query, Statements::Named).await?)
+        let found = DB::fetch_all(&mut conn, query, Statements::Named).await;
+        if found.as_ref().is_err_and(is_outdated) {
+            conn.close_on_drop();
+        }
+        Ok(found?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a tenant has otherwise than the program's defaults.
 
 mod change;
+mod finite;
 mod setting;
 mod values;
 

@@ -1,14 +1,16 @@
+mod lent;
+
 use futures_core::future::BoxFuture;
 use saas_core::sql::{Fragment, Writes};
 use saas_core::{Entity, Kind, TenantId};
-use sqlx::{Database, Pool, QueryBuilder, SqlStr, Sqlite};
-use sqlx_core::transaction::TransactionManager;
+use sqlx::{Pool, QueryBuilder, SqlStr, Sqlite};
 
 use crate::across::Crossing;
 use crate::isolation::survey::Survey;
+use crate::lent::{Lent, Returned, Session};
 use crate::transfer::{self, Cell};
 use crate::verify::sqlite as verify;
-use crate::{Finding, Lock, Options, Registry, TenantBackend};
+use crate::{Finding, Lock, Options, Registry, Result, TenantBackend};
 
 impl TenantBackend for Sqlite {
     /// Differs: there are no roles, and that the connection is read-only outlives the transaction.
@@ -43,9 +45,28 @@ impl TenantBackend for Sqlite {
         transfer::read(row, at, kind)
     }
 
-    fn commit(conn: &mut Self::Connection, _lent: bool) -> BoxFuture<'_, Result<(), sqlx::Error>> {
-        // Differs: an error does not abort a transaction here, so there is nothing to find out.
-        Box::pin(<Self as Database>::TransactionManager::commit(conn))
+    fn session(_pool: &Pool<Self>) -> BoxFuture<'_, Result<Option<Session>, sqlx::Error>> {
+        // Differs: a connection on which anything is left is closed, so nothing is set back.
+        Box::pin(async { Ok(None) })
+    }
+
+    fn commit_lent<'c>(
+        conn: &'c mut Self::Connection,
+        _lent: &'c Lent,
+    ) -> BoxFuture<'c, Result<Returned>> {
+        Box::pin(lent::commit(conn))
+    }
+
+    fn rollback_lent<'c>(
+        conn: &'c mut Self::Connection,
+        _lent: &'c Lent,
+    ) -> BoxFuture<'c, Result<Returned, sqlx::Error>> {
+        Box::pin(lent::rollback(conn))
+    }
+
+    fn abandon_lent(_conn: &mut Self::Connection, _lent: &Lent) -> bool {
+        // Differs: what was left cannot be looked for without waiting.
+        false
     }
 
     fn push_read(query: &mut QueryBuilder<Self>, _tenant: TenantId, rows: &dyn Fragment<Self>) {

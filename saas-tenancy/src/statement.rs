@@ -17,6 +17,7 @@ mod path;
 mod purge;
 mod read;
 mod restore;
+mod rows;
 mod run;
 mod select;
 mod soft_delete;
@@ -30,6 +31,7 @@ mod which;
 mod tests;
 
 pub(crate) use parts::begin;
+pub(crate) use rows::all as read_all;
 
 #[cfg(feature = "testing")]
 pub(crate) use assign::MANAGED;

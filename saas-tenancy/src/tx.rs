@@ -10,8 +10,9 @@ use sqlx::{QueryBuilder, SqlStr};
 use sqlx_core::transaction::TransactionManager;
 
 use crate::isolation::{Home, Lease};
+use crate::lent::{Lent, Returned};
 use crate::{
-    Error, Finding, Global, Options, Registry, Result, Scope, Tenant, TenantBackend, guard,
+    Error, Finding, Global, Options, Registry, Result, Scope, Tenant, TenantBackend, error, guard,
 };
 
 /// A transaction bound to one tenant.
@@ -30,9 +31,12 @@ pub struct Tx<DB: TenantBackend, S: Scope> {
     open: bool,
     /// Whether one of its statements failed in the database.
     failed: bool,
-    /// Whether the connection was lent for SQL by hand, whose errors nobody reports here, and none of
-    /// its own statements has succeeded since.
+    /// Whether a migration has outdated what is prepared on the connection: it is closed at the end.
+    outdated: bool,
+    /// Whether the connection was lent for SQL by hand, whose errors nobody reports here, and which
+    /// can leave anything behind.
     lent: bool,
+    terms: Lent,
     /// Keeps a tenant's own pool open until its connection has gone back.
     _lease: Option<Lease<DB>>,
     /// What takes back what the end of the transaction leaves on the connection. Until it has run,
@@ -63,7 +67,9 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
             clock: Arc::clone(&options.clock),
             open: true,
             failed: false,
+            outdated: false,
             lent: false,
+            terms: Lent::new(scope.tenant(), options),
             _lease: home.into_lease(),
             aftermath: None,
         })
@@ -77,15 +83,23 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
     /// silent rollback; on SQLite half of it would stay. SQL by hand on the connection counts as
     /// well on PostgreSQL; on SQLite, do not commit after its error.
     ///
+    /// [`Error::Escaped`] if SQL by hand has ended the transaction, or on PostgreSQL left it to another
+    /// tenant. Nothing more is committed then; what that SQL has committed cannot be taken back.
+    ///
     /// If the answer is lost, so is the knowledge whether it was committed: what must not happen
     /// twice needs an idempotency key.
     pub async fn commit(mut self) -> Result<()> {
         if self.failed {
             return Err(Error::Aborted);
         }
-        DB::commit(&mut self.conn, self.lent).await?;
-        self.open = false;
-        self.clear().await;
+        if self.lent {
+            let returned = DB::commit_lent(&mut self.conn, &self.terms).await?;
+            self.take_back(returned);
+        } else {
+            DB::TransactionManager::commit(&mut self.conn).await?;
+            self.open = false;
+            self.clear().await;
+        }
         Ok(())
     }
 
@@ -94,10 +108,31 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
     /// # Errors
     /// If the connection is gone; the database has then rolled back by itself.
     pub async fn rollback(mut self) -> Result<()> {
-        DB::TransactionManager::rollback(&mut self.conn).await?;
-        self.open = false;
-        self.clear().await;
+        if self.lent {
+            let returned = DB::rollback_lent(&mut self.conn, &self.terms).await?;
+            self.take_back(returned);
+        } else {
+            DB::TransactionManager::rollback(&mut self.conn).await?;
+            self.open = false;
+            self.clear().await;
+        }
         Ok(())
+    }
+
+    /// Nothing that SQL by hand has left is another's to find. That something was is no failure: the
+    /// transaction has ended.
+    fn take_back(&mut self, Returned { left, reusable }: Returned) {
+        (self.open, self.aftermath) = (false, None);
+        if !left.is_empty() {
+            let left = left.join(", ");
+            tracing::warn!(
+                left,
+                "SQL by hand left something on its connection, which was taken back"
+            );
+        }
+        if !reusable {
+            self.conn.close_on_drop();
+        }
     }
 
     /// Has the connection closed at the end unless this statement has run after it.
@@ -118,9 +153,13 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
     }
 
     /// The connection, inside the transaction: what other crates run their statements on, so that
-    /// they commit or roll back with this one.
+    /// they commit or roll back with this one. SQL by hand has names of its own for it, which say
+    /// whether the database holds it to the tenant: `raw` and, on SQLite, `raw_unenforced`.
     ///
-    /// Beginning or ending the transaction by hand on it ends the scope as well.
+    /// What ends the transaction by hand ends the scope as well: [`commit`](Self::commit) is then
+    /// [`Error::Escaped`]. What else it leaves on the connection is taken back when the transaction
+    /// ends: role, tenant, search path and time zone, timeouts, cursors, channels, session locks and
+    /// temporary tables; on SQLite the connection is closed instead.
     pub fn connection(&mut self) -> &mut DB::Connection {
         self.lent = true;
         &mut self.conn
@@ -133,7 +172,7 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
         statements: Statements,
     ) -> Result<u64, sqlx::Error> {
         let done = DB::execute(&mut self.conn, query, statements).await;
-        self.note(done.is_ok());
+        self.note(done.as_ref().err());
         done
     }
 
@@ -143,7 +182,7 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
         query: QueryBuilder<DB>,
     ) -> Result<Vec<DB::Row>, sqlx::Error> {
         let found = DB::fetch_all(&mut self.conn, query, self.statements).await;
-        self.note(found.is_ok());
+        self.note(found.as_ref().err());
         found
     }
 
@@ -153,14 +192,13 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
         query: QueryBuilder<DB>,
     ) -> Result<Option<DB::Row>, sqlx::Error> {
         let found = DB::fetch_optional(&mut self.conn, query, self.statements).await;
-        self.note(found.is_ok());
+        self.note(found.as_ref().err());
         found
     }
 
-    /// A statement that succeeds also shows that the transaction stands.
-    fn note(&mut self, succeeded: bool) {
-        self.failed |= !succeeded;
-        self.lent &= !succeeded;
+    fn note(&mut self, error: Option<&sqlx::Error>) {
+        self.failed |= error.is_some();
+        self.outdated |= error.is_some_and(error::is_outdated);
     }
 
     /// The same, row by row.
@@ -168,8 +206,11 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
         &mut self,
         query: QueryBuilder<DB>,
     ) -> impl Stream<Item = Result<DB::Row, sqlx::Error>> + Send {
-        let Self { conn, failed, statements, .. } = self;
-        DB::fetch(conn, query, *statements).inspect_err(|_| *failed = true)
+        let Self { conn, failed, outdated, statements, .. } = self;
+        DB::fetch(conn, query, *statements).inspect_err(|error| {
+            *failed = true;
+            *outdated |= error::is_outdated(error);
+        })
     }
 
     /// Looks for what would let a tenant see another's rows, from where this transaction stands, and
@@ -206,28 +247,26 @@ impl<DB: TenantBackend> TenantTx<DB> {
 
 #[cfg(feature = "postgres")]
 impl TenantTx<sqlx::Postgres> {
-    /// The connection for SQL by hand. Row-level security holds: the statement sees and writes this
-    /// tenant's rows and no others, whatever it says.
+    /// [`connection`](Tx::connection) by the name for SQL by hand. Row-level security holds: the
+    /// statement sees and writes this tenant's rows and no others, whatever it says.
     pub fn raw(&mut self) -> &mut sqlx::PgConnection {
-        self.lent = true;
-        &mut self.conn
+        self.connection()
     }
 }
 
 #[cfg(feature = "sqlite")]
 impl TenantTx<sqlx::Sqlite> {
-    /// The connection for SQL by hand. SQLite has no row-level security: the statement must say
-    /// `tenant_id = …` itself.
+    /// [`connection`](Tx::connection) by the name for SQL by hand. SQLite has no row-level security:
+    /// the statement must say `tenant_id = …` itself.
     pub fn raw_unenforced(&mut self) -> &mut sqlx::SqliteConnection {
-        &mut self.conn
+        self.connection()
     }
 }
 
 /// Lets code that knows only connections run inside the transaction.
 impl<DB: TenantBackend<Connection = C>, S: Scope, C> AsMut<C> for Tx<DB, S> {
     fn as_mut(&mut self) -> &mut C {
-        self.lent = true;
-        &mut self.conn
+        self.connection()
     }
 }
 
@@ -235,9 +274,13 @@ impl<DB: TenantBackend, S: Scope> Drop for Tx<DB, S> {
     fn drop(&mut self) {
         if self.open {
             // Queued before the connection goes back, and flushed before anybody gets it again.
-            DB::TransactionManager::start_rollback(&mut self.conn);
+            if !self.lent {
+                DB::TransactionManager::start_rollback(&mut self.conn);
+            } else if !DB::abandon_lent(&mut self.conn, &self.terms) {
+                self.conn.close_on_drop();
+            }
         }
-        if self.aftermath.is_some() {
+        if self.aftermath.is_some() || self.outdated {
             self.conn.close_on_drop();
         }
     }

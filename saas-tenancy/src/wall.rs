@@ -36,7 +36,7 @@ pub use roles::Roles;
 pub use script::script;
 
 #[cfg(feature = "postgres")]
-pub(crate) use postgres::{ACROSS_GRANTS, APP_GRANTS, CONDITION, body};
+pub(crate) use postgres::{ACROSS_GRANTS, APP_GRANTS, CONDITION};
 pub(crate) use sqlite::{REFUSAL, triggers};
 
 /// Rights and policy of one entity's table for the application's role.

@@ -63,6 +63,11 @@ impl Database {
         self.app.to_url_lossy().into()
     }
 
+    /// Where a process of its own may make tables.
+    pub(crate) fn owner_url(&self) -> String {
+        self.admin.to_url_lossy().into()
+    }
+
     async fn pool(&self, options: PgConnectOptions, connections: u32) -> Result<PgPool> {
         let pool = PgPoolOptions::new()
             .max_connections(connections)

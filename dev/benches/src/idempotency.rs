@@ -1,7 +1,12 @@
-//! What a replay costs against a plain select by key, and what atomic mode costs a handler.
+//! What a replay costs against a plain select by key, what a new key costs a handler in each mode,
+//! how both compare to axum-idempotent, and how much room a million records take.
 
-mod atomic;
+mod insert;
+mod modes;
+mod peer;
 mod replay;
+mod room;
+mod sending;
 
 use bytes::Bytes;
 use http::Request;
@@ -22,7 +27,10 @@ pub(crate) async fn run(size: Size) -> Result<()> {
     saas_idempotency::migrate::<Postgres>(&mut *database.owner.acquire().await?).await?;
     saas_idempotency::grant(&mut *database.owner.acquire().await?, &database.role).await?;
     replay::run(&database, size).await?;
-    atomic::run(&database, size).await?;
+    insert::run(&database, size).await?;
+    sending::run(&database, size).await?;
+    peer::run(&database, size).await?;
+    room::run(&database, size).await?;
     database.remove().await
 }
 

@@ -10,6 +10,7 @@ mod idempotency;
 mod jobs;
 mod measure;
 mod pagination;
+mod peer;
 mod tenancy;
 
 use std::process::ExitCode;
@@ -32,7 +33,7 @@ impl Size {
 }
 
 const USAGE: &str =
-    "usage: saas-benches tenancy|export|pagination|peers|idempotency|jobs|all [--quick]";
+    "usage: saas-benches tenancy|schemas|export|pagination|peers|idempotency|jobs|all [--quick]";
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -62,6 +63,7 @@ fn run(name: &str, size: Size) -> Result<()> {
     let together = || Builder::new_multi_thread().enable_all().build();
     match name {
         "tenancy" => alone()?.block_on(tenancy::run(size)),
+        "schemas" => alone()?.block_on(tenancy::schemas(size)),
         "export" => alone()?.block_on(tenancy::export(size)),
         "pagination" => alone()?.block_on(pagination::run(size)),
         "peers" => alone()?.block_on(pagination::peers(size)),

@@ -48,6 +48,11 @@ pub(crate) async fn run(size: Size) -> Result<()> {
     export::run(size).await
 }
 
+/// Of all this the schemas alone.
+pub(crate) async fn schemas(size: Size) -> Result<()> {
+    schemas::run(size).await
+}
+
 /// Of all this the export alone.
 pub(crate) async fn export(size: Size) -> Result<()> {
     export::run(size).await

@@ -1,4 +1,4 @@
-//! What the family's own tests share: databases, and the two roles of PostgreSQL.
+//! What the family's own tests share: databases, the two roles of PostgreSQL, and Redis.
 //!
 //! `dev/services` starts the servers and says where they are in `TEST_…_URL`. A test that needs one
 //! fails with one line where it is missing; nothing is skipped.
@@ -6,9 +6,11 @@
 #![allow(clippy::expect_used, clippy::panic)] // A test environment that is broken ends the test.
 
 mod postgres;
+mod redis;
 mod sqlite;
 
 pub use postgres::{Postgres, pgbouncer, postgres, postgres_fresh};
+pub use redis::{Redis, redis, redis_of_its_own};
 pub use sqlite::{Sqlite, sqlite};
 
 /// The value of a variable that `dev/services` exports, or a panic that says how to get it.

@@ -31,6 +31,7 @@ pub async fn postgres(admin: &Url, app: &Url) -> Result<(), Error> {
     POSTGRES.run(&mut conn).await?;
     let role = decoded(app.username());
     create_role(&mut conn, &role, &decoded(app.password().unwrap_or_default())).await?;
+    forbid_temporary_tables(&mut conn, &role).await?;
     saas_tenancy::grant(&mut conn, &role).await?;
     saas_idempotency::grant(&mut conn, &role).await?;
     saas_jobs::grant(&mut conn, &role).await?;
@@ -69,6 +70,16 @@ async fn create_role(
             done => done?,
         };
     }
+    tx.commit().await
+}
+
+/// They would stand in front of tenants' tables. The script makes missing roles as well; none is.
+async fn forbid_temporary_tables(conn: &mut PgConnection, role: &str) -> Result<(), sqlx::Error> {
+    let mut tx = conn
+        .begin_with("begin; select pg_advisory_xact_lock(hashtextextended('invoicing.role', 0))")
+        .await?;
+    let script = saas_tenancy::wall::Roles::new(role).create();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut *tx).await?;
     tx.commit().await
 }
 

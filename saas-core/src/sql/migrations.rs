@@ -71,7 +71,7 @@ pub async fn grant(
     role: &str,
     statements: &[&'static str],
 ) -> Result<(), sqlx::Error> {
-    let role = crate::schema::quoted(role).to_string();
+    let role = crate::schema::identifier(role).to_string();
     // Two processes that grant at once would trip over each other in the catalog.
     let mut tx = conn.begin().await?;
     sqlx::query(POSTGRES_TURN).execute(&mut *tx).await?;

@@ -2,13 +2,13 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use saas_core::schema::Dialect;
-use saas_core::sql::{Binds, Fragment, Reads, Statements};
+use saas_core::sql::{Binds, Fragment, Statements};
 use saas_core::{Entity, Id, TenantId};
 use serde_json::Value;
 use sqlx::{ColumnIndex, Decode, FromRow, QueryBuilder, Row, Type};
 use uuid::Uuid;
 
-use crate::statement::InTx;
+use crate::statement::{InTx, read_all};
 use crate::{Error, Read, Result, Scope, TenantBackend, Tx};
 
 /// An entry as the audit table holds it.
@@ -127,7 +127,7 @@ impl Entries {
         }
         let mut query = QueryBuilder::new("");
         Newest(&self, most).push_to(&mut query);
-        read::<DB>(&tx.fetch_all(query).await?)
+        read_all::<DB, Audited>(&tx.fetch_all(query).await?)
     }
 }
 
@@ -137,12 +137,8 @@ impl<DB: TenantBackend, S: Scope> Entries<Read<DB, S>> {
     /// # Errors
     /// What the database refused.
     pub async fn newest(self, most: u32) -> Result<Vec<Audited>> {
-        read::<DB>(&self.executor.fetch_all(&Newest(&self, most)).await?)
+        read_all::<DB, Audited>(&self.executor.fetch_all(&Newest(&self, most)).await?)
     }
-}
-
-fn read<DB: Reads<Audited>>(rows: &[DB::Row]) -> Result<Vec<Audited>> {
-    rows.iter().map(|row| DB::read(row).map_err(Error::from)).collect()
 }
 
 /// The newest entries.

@@ -6,11 +6,12 @@ use serde_json::Value;
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::text::{plain, within};
+use super::json::{Bounds, DEPTH, within};
+use super::text::plain;
 use crate::{Result, TenantBackend, Tx, Writing};
 
 /// As much JSON as one entry tells.
-const CHANGE: usize = 64 * 1024;
+const CHANGE: Bounds = Bounds { bytes: 64 * 1024, depth: DEPTH };
 
 /// What somebody did, to be written down.
 ///
@@ -19,21 +20,21 @@ const CHANGE: usize = 64 * 1024;
 /// # #[derive(Entity)]
 /// # #[entity(table = "invoices", tenant)]
 /// # struct Invoice { id: Id<Invoice> }
-/// use saas_tenancy::Entry;
+/// use saas_tenancy::AuditEntry;
 /// # let id = Id::<Invoice>::new();
-/// let entry = Entry::new("mia@example.com", "invoice.sent")
+/// let entry = AuditEntry::new("mia@example.com", "invoice.sent")
 ///     .on(id)
 ///     .change(serde_json::json!({ "status": ["draft", "sent"] }));
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub struct AuditEntry {
     actor: String,
     action: String,
     on: Option<(&'static str, Uuid)>,
     change: Option<Value>,
 }
 
-impl Entry {
+impl AuditEntry {
     /// This actor, a user or a process, up to 200 characters, did this, up to 100.
     pub fn new(actor: impl Into<String>, action: impl Into<String>) -> Self {
         Self { actor: actor.into(), action: action.into(), on: None, change: None }
@@ -52,8 +53,8 @@ impl Entry {
         self
     }
 
-    /// What is otherwise since then, in up to 64 KiB of JSON. It outlives the row: put no secrets
-    /// into it.
+    /// What is otherwise since then, in up to 64 KiB of JSON with its numbers written out, a hundred
+    /// levels deep and without NUL characters. It outlives the row: put no secrets into it.
     #[must_use]
     pub fn change(mut self, change: Value) -> Self {
         self.change = Some(change);
@@ -111,18 +112,19 @@ impl<DB: TenantBackend, S: Writing> Tx<DB, S> {
     /// # struct Invoice { id: Id<Invoice>, status: String }
     /// # async fn example(mut tx: saas_tenancy::TenantTx<sqlx::Postgres>, id: Id<Invoice>)
     /// # -> saas_tenancy::Result<()> {
-    /// use saas_tenancy::Entry;
+    /// use saas_tenancy::AuditEntry;
     ///
     /// tx.update(id).set(Invoice::STATUS, "sent").await?;
-    /// tx.audit(Entry::new("mia@example.com", "invoice.sent").on(id)).await?;
+    /// tx.audit(AuditEntry::new("mia@example.com", "invoice.sent").on(id)).await?;
     /// tx.commit().await?;
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
     /// [`Error::Unaccountable`](crate::Error::Unaccountable) if actor or action are empty, too long
-    /// or no plain text; [`Error::TooLarge`](crate::Error::TooLarge) if the change is.
-    pub async fn audit(&mut self, entry: Entry) -> Result<()> {
+    /// or no plain text; [`Error::TooLarge`](crate::Error::TooLarge) or
+    /// [`Error::Unstorable`](crate::Error::Unstorable) if the change is.
+    pub async fn audit(&mut self, entry: AuditEntry) -> Result<()> {
         entry.check()?;
         let tenant = self.scope().tenant().map(TenantId::uuid);
         let mut query = QueryBuilder::new("");

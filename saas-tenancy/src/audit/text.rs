@@ -1,6 +1,4 @@
-//! What an entry may hold.
-
-use serde_json::Value;
+//! What an entry may say.
 
 use crate::{Error, Result};
 
@@ -17,15 +15,6 @@ pub(crate) fn plain(what: &'static str, text: &str, most: usize) -> Result<()> {
         return Ok(());
     };
     Err(Error::Unaccountable { what, problem })
-}
-
-/// Some JSON that is not larger than this, as text.
-pub(crate) fn within(what: &'static str, value: &Value, limit: usize) -> Result<()> {
-    let bytes = value.to_string().len();
-    if bytes > limit {
-        return Err(Error::TooLarge { what, bytes, limit });
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -45,12 +34,5 @@ mod tests {
             let error = plain("actor", text, 5).unwrap_err().to_string();
             assert!(error.starts_with("the actor ") && error.contains(word), "{text:?}: {error}");
         }
-    }
-
-    #[test]
-    fn json_is_measured_as_text() {
-        assert!(within("change", &Value::from("123"), 5).is_ok());
-        let error = within("change", &Value::from("1234"), 5).unwrap_err();
-        assert_eq!(error.to_string(), "change takes 6 bytes, more than 5");
     }
 }

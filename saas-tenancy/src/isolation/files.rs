@@ -137,7 +137,7 @@ impl OpenDatabase<Sqlite> for Files {
     ) -> BoxFuture<'c, Result<()>> {
         Box::pin(async move {
             let owner = Self::owner(conn).await?.ok_or(Error::NotProvisioned { tenant })?;
-            if owner == tenant { Ok(()) } else { Err(Error::ForeignFile { tenant, owner }) }
+            if owner == tenant { Ok(()) } else { Err(Error::ForeignDatabase { tenant, owner }) }
         })
     }
 }

@@ -75,6 +75,12 @@ impl SchemaNames {
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix
     }
+
+    /// How long each name is.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn length(&self) -> usize {
+        self.prefix.len() + DIGITS
+    }
 }
 
 /// A name that needs no care anywhere.

@@ -1,5 +1,5 @@
 //! The one place that names `search_path`: what steps into a tenant's schema, and only until the
-//! transaction ends.
+//! transaction ends; and how the tenants' schemas are found.
 
 use saas_core::TenantId;
 use saas_core::schema::quoted;
@@ -21,14 +21,19 @@ pub(crate) fn begin(names: &SchemaNames, tenant: Option<TenantId>) -> SqlStr {
     QueryBuilder::<Postgres>::new(begin).into_sql()
 }
 
-/// Steps into a tenant's schema in a transaction that is open, without being the tenant.
-pub(crate) fn enter(names: &SchemaNames, tenant: TenantId) -> SqlStr {
-    QueryBuilder::<Postgres>::new(step_into(&names.of(tenant), names)).into_sql()
-}
-
 /// One step of a migration, in the schema whatever the step before has set.
 pub(crate) fn step(names: &SchemaNames, schema: &str, sql: &str) -> SqlStr {
     QueryBuilder::<Postgres>::new(format!("{};\n{sql}", step_into(schema, names))).into_sql()
+}
+
+/// `select oid, name` of every tenant's schema: those that are named like one.
+pub(crate) fn push_all(query: &mut QueryBuilder<Postgres>, names: &SchemaNames) {
+    query.push("select n.oid, n.nspname::text as name from pg_namespace n, (select ");
+    query.push_bind(names.prefix().to_owned()).push(
+        "::text as prefix) p
+         where left(n.nspname, length(p.prefix)) = p.prefix
+           and substr(n.nspname, length(p.prefix) + 1) ~ '^[0-9a-f]{32}$'",
+    );
 }
 
 /// Nothing but the schema is searched, and the shared one if there is one, so that no table of

@@ -1,7 +1,5 @@
 //! Judges whether the model of isolation that is declared is the one that is there: pure.
 
-use saas_core::TenantId;
-
 use super::Isolation;
 use crate::{Finding, Options, Registry};
 
@@ -14,12 +12,8 @@ pub struct Survey {
     pub(crate) schemas: i64,
     /// How many of these lack a registered table.
     pub(crate) incomplete: i64,
-    /// Some tables in tenants' schemas on which the wall does not stand.
-    pub(crate) unwalled: Vec<String>,
     /// Whether it is a database that has no schemas.
     pub(crate) schemaless: bool,
-    /// One tenant whose schema is as complete as any.
-    pub(crate) sample: Option<TenantId>,
 }
 
 /// Judges what is declared of a database that all tenants share.
@@ -31,7 +25,7 @@ pub(crate) fn judge(options: &Options, registry: &Registry, survey: &Survey) -> 
             "is declared as a schema per tenant, but SQLite has no schemas",
             "take a file per tenant: `TenantDb::connect_databases`",
         )],
-        Isolation::Schema => judge_schemas(registry, survey),
+        Isolation::Schema => judge_names(registry),
         Isolation::Database => vec![Finding::words(
             "isolation".into(),
             "is declared as a database per tenant, but all tenants share this one",
@@ -64,22 +58,16 @@ fn judge_model(declared: Isolation, survey: &Survey) -> Option<Finding> {
     }
 }
 
-fn judge_schemas(registry: &Registry, survey: &Survey) -> Vec<Finding> {
-    let qualified = registry.tenant_tables().filter(|table| table.contains('.')).map(|table| {
+fn judge_names(registry: &Registry) -> Vec<Finding> {
+    let qualified = registry.tenant_tables().filter(|table| table.contains('.'));
+    let finding = |table| {
         Finding::words(
             format!("table {table}"),
             "names its schema, so every tenant's statements would go to that one",
             "write `#[entity(table = …)]` without the schema",
         )
-    });
-    let unwalled = survey.unwalled.iter().map(|table| {
-        Finding::words(
-            format!("table {table}"),
-            "has not the wall that every tenant's table has, whatever the model",
-            "put what `saas_tenancy::wall::postgres` prints into the schemas' migrations",
-        )
-    });
-    qualified.chain(unwalled).collect()
+    };
+    qualified.map(finding).collect()
 }
 
 #[cfg(test)]
@@ -120,12 +108,10 @@ mod tests {
     }
 
     #[test]
-    fn only_a_tenants_table_must_not_name_its_schema_and_each_needs_its_wall() {
+    fn only_a_tenants_table_must_not_name_its_schema() {
         let schema = Options::new().isolation(Isolation::Schema);
-        let survey = Survey { unwalled: vec!["t_1.notes".into()], ..Survey::default() };
-        let problems = problems(&schema, &survey);
-        assert_eq!(problems.len(), 2);
+        let problems = problems(&schema, &Survey::default());
+        assert_eq!(problems.len(), 1);
         assert!(problems[0].starts_with("names its schema"));
-        assert!(problems[1].starts_with("has not the wall"));
     }
 }

@@ -15,7 +15,7 @@ use saas_core::TenantId;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub struct Report {
+pub struct MigrationReport {
     /// The version that was aimed at.
     pub version: i64,
     /// How many tenants this run has brought there.
@@ -25,7 +25,7 @@ pub struct Report {
     pub failures: Vec<Failure>,
 }
 
-impl Report {
+impl MigrationReport {
     /// Whether every tenant is at the version that was aimed at.
     pub fn is_complete(&self) -> bool {
         self.failures.is_empty()
@@ -38,7 +38,7 @@ impl Report {
 pub struct Failure {
     /// The tenant.
     pub tenant: TenantId,
-    /// Its schema or file.
+    /// Its schema, database or file.
     pub place: String,
     /// What was wrong, with all causes.
     pub error: String,
@@ -50,7 +50,7 @@ pub struct Failure {
 pub struct Progress<'p> {
     /// The tenant.
     pub tenant: TenantId,
-    /// Its schema or file.
+    /// Its schema, database or file.
     pub place: &'p str,
     /// What was wrong, if it failed.
     pub error: Option<&'p str>,

@@ -6,15 +6,16 @@ use serde_json::{Map, Value};
 use sqlx::QueryBuilder;
 
 use super::Typed;
-use crate::audit::within;
-use crate::{Entry, Error, Result, TenantBackend, TenantTx};
+use super::finite::is_finite;
+use crate::audit::{Bounds, DEPTH, plain, within};
+use crate::{AuditEntry, Error, Result, TenantBackend, TenantTx};
 
-/// As much JSON as one value takes.
-const VALUE: usize = 16 * 1024;
+/// As much JSON as one value takes; an entry tells of two, one level deeper.
+const VALUE: Bounds = Bounds { bytes: 16 * 1024, depth: DEPTH - 1 };
 
 impl<DB: TenantBackend> TenantTx<DB> {
-    /// Gives the tenant a value of its own, in up to 16 KiB of JSON, and writes down who did so, what
-    /// it was and what it is.
+    /// Gives the tenant a value of its own, in up to 16 KiB of JSON with its numbers written out, and
+    /// writes down who did so, what it was and what it is.
     ///
     /// ```no_run
     /// # use saas_tenancy::Setting;
@@ -26,17 +27,21 @@ impl<DB: TenantBackend> TenantTx<DB> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::TooLarge`] if the value is; [`Error::WrongSetting`] if it cannot be written as JSON;
-    /// [`Error::Unaccountable`] if the actor is empty, too long or no plain text.
+    /// [`Error::TooLarge`] if the value is; [`Error::Unstorable`] if it holds a NUL character or a
+    /// number that is none; [`Error::WrongSetting`] if it cannot be written as JSON otherwise;
+    /// [`Error::Unaccountable`] if the actor or the setting's name is empty, too long or no plain text.
     pub async fn set<S: Typed>(
         &mut self,
         setting: &S,
         value: S::Value,
         actor: impl Into<String>,
     ) -> Result<()> {
-        let (name, entry) = (setting.name(), Entry::new(actor, "setting.set"));
+        let (name, entry) = (setting.name(), AuditEntry::new(actor, "setting.set"));
         // Before anything is changed, since who handles the error may commit.
-        entry.check()?;
+        check(name, &entry)?;
+        if !is_finite(&value) {
+            return Err(Error::Unstorable { what: name, problem: "holds a number that is none" });
+        }
         let value = serde_json::to_value(value);
         let value = value.map_err(|source| Error::WrongSetting { name, source })?;
         within(name, &value, VALUE)?;
@@ -52,8 +57,8 @@ impl<DB: TenantBackend> TenantTx<DB> {
     /// # Errors
     /// As [`set`](Self::set).
     pub async fn reset<S: Typed>(&mut self, setting: &S, actor: impl Into<String>) -> Result<bool> {
-        let (name, entry) = (setting.name(), Entry::new(actor, "setting.reset"));
-        entry.check()?;
+        let (name, entry) = (setting.name(), AuditEntry::new(actor, "setting.reset"));
+        check(name, &entry)?;
         let Some(row) = self.fetch_optional(delete(self.tenant(), name)).await? else {
             return Ok(false);
         };
@@ -61,6 +66,12 @@ impl<DB: TenantBackend> TenantTx<DB> {
         self.audit(entry.change(change(name, old, None))).await?;
         Ok(true)
     }
+}
+
+/// Who changes which setting.
+fn check(name: &'static str, entry: &AuditEntry) -> Result<()> {
+    plain("setting's name", name, 100)?;
+    entry.check()
 }
 
 /// In one statement, which waits for another one on the same row: what it returns is what was there

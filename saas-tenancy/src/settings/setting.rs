@@ -18,8 +18,8 @@ pub struct Setting<T> {
 }
 
 impl<T> Setting<T> {
-    /// With this name of up to 100 characters, which stays while the program changes, and this value
-    /// where a tenant has none of its own.
+    /// With this name of 1 to 100 characters, which stays while the program changes, and this value
+    /// where a tenant has none of its own. A name that is none is told when it is set.
     pub const fn new(name: &'static str, default: fn() -> T) -> Self {
         Self { name, default }
     }

@@ -128,7 +128,12 @@ where
 /// `insert into … (…)`: the row's own columns, then those that the statement fills.
 fn push_into<DB: TenantBackend, E: Entity>() -> QueryBuilder<DB> {
     let mut query = parts::begin("insert into ");
-    query.push(quoted(E::TABLE)).push(" (");
+    query.push(quoted(E::TABLE));
+    let stored = parts::stored::<E>();
+    if stored != E::TABLE {
+        query.push(" as ").push(quoted(stored));
+    }
+    query.push(" (");
     let own = own::<E>().map(|column| E::COLUMNS[column].name);
     for (place, name) in own.chain(kept::<E>()).enumerate() {
         query.push(if place == 0 { "" } else { ", " }).push(quoted(name));

@@ -58,8 +58,12 @@ pub(super) fn push_scope<DB: Backend, E: Entity>(
     tenant: Option<TenantId>,
     deleted: Deleted,
 ) {
-    let deleted = if E::SOFT_DELETES { deleted } else { Deleted::With };
-    push_scope_of(query, E::TABLE, tenant, deleted);
+    push_scope_of(query, E::TABLE, tenant, deleted_of::<E>(deleted));
+}
+
+/// Of an entity that is not soft-deleted all rows live.
+pub(super) fn deleted_of<E: Entity>(deleted: Deleted) -> Deleted {
+    if E::SOFT_DELETES { deleted } else { Deleted::With }
 }
 
 /// The same for a table whose rows are soft-deleted.
@@ -110,9 +114,25 @@ pub(super) fn push_filters<DB: Backend>(
     }
 }
 
+/// What an upsert calls the row that is there: its table, unless that has the name which the
+/// statement gives to the new row. In capitals, which no entity's table has.
+pub(super) fn stored<E: Entity>() -> &'static str {
+    let bare = E::TABLE.rsplit('.').next().unwrap_or(E::TABLE);
+    if bare == "excluded" { "Stored" } else { E::TABLE }
+}
+
 /// What every write to a row also does: it moves `updated_at` and counts the version.
 pub(super) fn push_touch<DB: Backend, E: Entity>(
     query: &mut QueryBuilder<DB>,
+    now: chrono::DateTime<chrono::Utc>,
+) {
+    push_touch_of::<DB, E>(query, E::TABLE, now);
+}
+
+/// The same where the table has another name.
+pub(super) fn push_touch_of<DB: Backend, E: Entity>(
+    query: &mut QueryBuilder<DB>,
+    table: &'static str,
     now: chrono::DateTime<chrono::Utc>,
 ) {
     if E::TIMESTAMPED {
@@ -121,7 +141,7 @@ pub(super) fn push_touch<DB: Backend, E: Entity>(
     }
     if E::VERSIONED {
         // With its table, since an upsert has two versions at hand.
-        query.push(", \"version\" = ").push(column::<E>("version")).push(" + 1");
+        query.push(", \"version\" = ").push(in_table(table, "version")).push(" + 1");
     }
 }
 

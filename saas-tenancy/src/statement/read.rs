@@ -4,7 +4,8 @@ use saas_core::Entity;
 use saas_core::sql::{Fragment, Reads};
 use sqlx::QueryBuilder;
 
-use super::run::{Count, Exists, LIST, counted, read};
+use super::rows;
+use super::run::{Count, Exists, LIST, counted};
 use super::select::Select;
 use crate::{Error, Read, Result, Scope, TenantBackend};
 
@@ -66,7 +67,7 @@ impl<DB: TenantBackend, E: Entity, S: Scope, J, O> Select<DB, E, Read<DB, S>, J,
         DB: Reads<O>,
     {
         self.check_joins()?;
-        read::<DB, O>(&self.executor.fetch_all(&Limited(self, default)).await?)
+        rows::all::<DB, O>(&self.executor.fetch_all(&Limited(self, default)).await?)
     }
 }
 

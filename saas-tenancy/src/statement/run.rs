@@ -6,8 +6,8 @@ use saas_core::Entity;
 use saas_core::sql::{Fragment, Reads};
 use sqlx::QueryBuilder;
 
-use super::parts;
 use super::select::{InTx, Lock, Select};
+use super::{parts, rows};
 use crate::{Error, Reachable, Result, Scope, TenantBackend, Tx};
 
 /// Where a list has no limit of its own, more rows than this are an error, never a silent cut.
@@ -106,7 +106,7 @@ impl<DB: TenantBackend, E: Entity, J, O> Select<DB, E, InTx, J, O> {
         }
         let mut query = parts::begin("");
         self.push_rows(&mut query, None);
-        tx.fetch(query).map(|row| Ok(DB::read(&row?)?)).boxed()
+        tx.fetch(query).map(|row| rows::one::<DB, O>(&row?)).boxed()
     }
 
     /// How many rows there are; with a [`limit`](Self::limit), at most that many are counted.
@@ -145,7 +145,7 @@ impl<DB: TenantBackend, E: Entity, J, O> Select<DB, E, InTx, J, O> {
         self.check(tx)?;
         let mut query = parts::begin("");
         self.push_rows(&mut query, Some(default));
-        read::<DB, O>(&tx.fetch_all(query).await?)
+        rows::all::<DB, O>(&tx.fetch_all(query).await?)
     }
 
     /// A select made in one tenant's transaction is not run in another's.
@@ -164,10 +164,6 @@ impl<DB: TenantBackend, E: Entity, X, J, O> Select<DB, E, X, J, O> {
         }
         Ok(rows)
     }
-}
-
-pub(super) fn read<DB: Reads<O>, O>(rows: &[DB::Row]) -> Result<Vec<O>> {
-    rows.iter().map(|row| DB::read(row).map_err(Error::from)).collect()
 }
 
 pub(super) fn counted<DB: TenantBackend>(rows: &[DB::Row]) -> Result<u64> {

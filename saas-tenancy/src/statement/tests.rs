@@ -120,7 +120,8 @@ fn deletions<DB: Db>(tenant: TenantId) -> Texts {
     let back = Returning { root, deletion: DeletionId::new(), now };
     let (note, task) = (Reference::of(Note::CUSTOMER_ID), Reference::of(Task::NOTE_ID));
     let batch = purge::Batch { before: now, limit: 7 };
-    let purge_children = purge::purge_children::<DB, Note, Customer>;
+    let children_of = purge::purge_branch::<DB, Note, Customer>;
+    let grandchildren_of = purge::purge_branch::<DB, Task, Customer>;
     vec![
         ("soft_delete", text(&soft_delete::statement::<DB, _>(&taking, id))),
         ("soft_delete_all", text(&soft_delete_all::statement::<DB, Customer>(&taking, &which))),
@@ -133,7 +134,8 @@ fn deletions<DB: Db>(tenant: TenantId) -> Texts {
         ("restore", text(&restore::statement::<DB, Note>(&back, &[note]))),
         ("restore then", text(&restore::statement::<DB, Task>(&back, &[note, task]))),
         ("purge", text(&purge::statement::<DB, Customer>(tenant, &batch))),
-        ("purge of children", text(&purge_children("customer_id", tenant, &batch))),
+        ("purge of children", text(&children_of(&[note], tenant, &batch))),
+        ("purge of grandchildren", text(&grandchildren_of(&[note, task], tenant, &batch))),
     ]
 }
 

@@ -125,8 +125,10 @@ impl<'t, DB: TenantBackend, S: Scope, E: Reachable<S>> Upsert<'t, DB, S, E> {
             query.push(if index == 0 { "" } else { ", " }).push(quoted(name));
             query.push(" = excluded.").push(quoted(name));
         }
-        parts::push_touch::<DB, E>(&mut query, now);
-        parts::push_scope::<DB, E>(&mut query, tenant, Deleted::Without);
+        let stored = parts::stored::<E>();
+        parts::push_touch_of::<DB, E>(&mut query, stored, now);
+        let living = parts::deleted_of::<E>(Deleted::Without);
+        parts::push_scope_of(&mut query, stored, tenant, living);
         query.push(" returning \"id\", ");
         query.push(if E::VERSIONED { "\"version\"" } else { "cast(0 as bigint)" });
         query

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::record::{self, COLUMNS, NewTenant, Record};
 use super::{Event, State, names};
 use crate::migrations::own;
-use crate::{Entry, Error, GlobalTx, Reason, Result, TenantBackend};
+use crate::{AuditEntry, Error, GlobalTx, Reason, Result, TenantBackend};
 
 /// How the table is called in errors and in audit entries.
 pub(super) const TABLE: &str = "saas.tenants";
@@ -40,7 +40,7 @@ pub async fn create<DB: TenantBackend>(
         insert_domain(tx, new.id, domain).await?;
     }
     let change = serde_json::json!({ "slug": slug, "reason": reason.text });
-    let entry = Entry::new(&*reason.actor, "tenant.created").on_row(TABLE, new.id.uuid());
+    let entry = AuditEntry::new(&*reason.actor, "tenant.created").on_row(TABLE, new.id.uuid());
     tx.audit(entry.change(change)).await
 }
 
@@ -162,7 +162,7 @@ pub(super) async fn advance<DB: TenantBackend>(
         "reason": reason.text,
         "purge_after": to.purge_after(),
     });
-    let entry = Entry::new(&*reason.actor, event.action()).on_row(TABLE, found.id.uuid());
+    let entry = AuditEntry::new(&*reason.actor, event.action()).on_row(TABLE, found.id.uuid());
     tx.audit(entry.change(change)).await
 }
 
@@ -203,5 +203,6 @@ async fn domain_changed<DB: TenantBackend>(
     action: &str,
 ) -> Result<()> {
     let change = serde_json::json!({ "domain": domain, "reason": reason.text });
-    tx.audit(Entry::new(&*reason.actor, action).on_row(TABLE, tenant.uuid()).change(change)).await
+    tx.audit(AuditEntry::new(&*reason.actor, action).on_row(TABLE, tenant.uuid()).change(change))
+        .await
 }

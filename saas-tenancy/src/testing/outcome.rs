@@ -41,7 +41,9 @@ pub(super) fn is_out_of_reach(error: &Error) -> bool {
 pub(super) fn of_foreign_row<T>(done: Result<T, Error>, did: &str) -> Tries {
     match done {
         Ok(_) => Ok(Outcome::leaked(did)),
-        Err(Error::NotFound { .. } | Error::WallRefused(_)) => Ok(Outcome::Held),
+        Err(Error::NotFound { .. } | Error::WallRefused(_) | Error::NotGranted(_)) => {
+            Ok(Outcome::Held)
+        }
         Err(error) if is_out_of_reach(&error) => Err(error.into()),
         Err(error) => Ok(Outcome::Leaked(format!("the row was reached: {}", said(&error)))),
     }
@@ -51,7 +53,7 @@ pub(super) fn of_foreign_row<T>(done: Result<T, Error>, did: &str) -> Tries {
 pub(super) fn of_no_rows(done: Result<u64, Error>, met: &str) -> Tries {
     match done {
         Ok(rows) => Ok(Outcome::of_rows(rows, met)),
-        Err(Error::WallRefused(_)) => Ok(Outcome::Held),
+        Err(Error::WallRefused(_) | Error::NotGranted(_)) => Ok(Outcome::Held),
         Err(error) if is_out_of_reach(&error) => Err(error.into()),
         Err(error) => Ok(Outcome::Leaked(format!("rows were reached: {}", said(&error)))),
     }

@@ -21,7 +21,7 @@ use crate::{Result, TenantBackend};
 /// ```
 ///
 /// # Errors
-/// [`Error::WallRefused`](crate::Error::WallRefused) if the role does not own the table; else what the
+/// [`Error::NotGranted`](crate::Error::NotGranted) if the role does not own the table; else what the
 /// database refused.
 pub async fn erase_audit<DB: TenantBackend>(
     conn: &mut DB::Connection,

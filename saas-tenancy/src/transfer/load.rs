@@ -115,12 +115,14 @@ fn update<DB: TenantBackend>(
             id = place;
             continue;
         }
-        query.push(separator).push(quoted(name)).push(" = listed.column").push(place);
+        query.push(separator).push(quoted(name)).push(" = \"Listed\".column").push(place);
         separator = ", ";
     }
     query.push(" from (values ");
     push_rows(&mut query, target, rows, named);
-    query.push(") as listed where \"id\" = listed.column").push(id).push(" and \"tenant_id\" = ");
+    // In capitals, which no entity's table has.
+    query.push(") as \"Listed\" where \"id\" = \"Listed\".column").push(id);
+    query.push(" and \"tenant_id\" = ");
     <DB as Binds<Uuid>>::push_bind(&mut query, &tenant.uuid());
     query
 }

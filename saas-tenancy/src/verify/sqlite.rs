@@ -1,11 +1,14 @@
 //! Asks SQLite what its tables are and lets each answer be judged.
 //!
 //! Differs: there are no roles, no policies and no rights to look at. What can be wrong is a key that
-//! leaves the tenant out, a guard that is missing, and foreign keys that are off.
+//! leaves the tenant out, a guard that is missing, this crate's own tables, and foreign keys that are
+//! off.
 
 mod catalog;
+mod own;
 mod table;
 
+use saas_core::schema::quoted;
 use sqlx::SqliteConnection;
 
 use super::registry;
@@ -25,8 +28,17 @@ pub(crate) async fn findings(
             "connect with `SqliteConnectOptions::foreign_keys(true)`",
         ));
     }
+    findings.extend(own::judge(&catalog::own(conn).await?));
     let tenants: Vec<_> = declared.tenant_tables().collect();
     for name in &tenants {
+        if name.contains('.') {
+            findings.push(Finding::words(
+                format!("table {}", quoted(name)),
+                "names its schema, and SQLite has none",
+                "write `#[entity(table = …)]` without the schema",
+            ));
+            continue;
+        }
         findings.extend(table::judge(&catalog::table(conn, name).await?));
     }
     for key in catalog::foreign_keys(conn).await? {

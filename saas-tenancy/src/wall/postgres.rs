@@ -1,6 +1,6 @@
 //! Rights and policies, as text.
 
-use saas_core::schema::quoted;
+use saas_core::schema::{identifier, quoted};
 
 use super::Roles;
 
@@ -16,18 +16,12 @@ pub fn function() -> &'static str {
     FUNCTION
 }
 
-/// What stands between the function's dollar quotes.
-#[cfg(feature = "postgres")]
-pub(crate) fn body() -> &'static str {
-    FUNCTION.split("$$").nth(1).unwrap_or_default()
-}
-
 /// Rights and policies of a tenant's table.
 pub(super) fn table(name: &str, roles: &Roles) -> String {
     format!(
         "grant select, insert, update, delete on {} to {};\n{}{}",
         quoted(name),
-        quoted(roles.app_role()),
+        identifier(roles.app_role()),
         policy(name, roles),
         crossing(name, roles)
     )
@@ -72,7 +66,7 @@ pub(crate) const ACROSS_GRANTS: [&str; 3] = [
 /// Lets the roles use what the policies call, and this crate's tables.
 pub(super) fn entrance(roles: &Roles) -> String {
     let to = |role: &str, grants: &[&str]| {
-        let role = quoted(role).to_string();
+        let role = identifier(role).to_string();
         let grants = grants.iter().map(|grant| format!("{};\n", grant.replace(":role", &role)));
         grants.collect::<String>()
     };
@@ -90,7 +84,7 @@ pub(super) fn schema(name: &str, roles: &Roles) -> String {
 }
 
 fn usage(schema: &str, role: &str) -> String {
-    format!("grant usage on schema {schema} to {};\n", quoted(role))
+    format!("grant usage on schema {schema} to {};\n", identifier(role))
 }
 
 /// Rights on a table that belongs to nobody in particular.
@@ -98,15 +92,16 @@ pub(super) fn global(name: &str, roles: &Roles) -> String {
     let table = quoted(name);
     let app = format!(
         "grant select, insert, update, delete on {table} to {};\n",
-        quoted(roles.app_role())
+        identifier(roles.app_role())
     );
-    let across =
-        roles.across_role().map(|role| format!("grant select on {table} to {};\n", quoted(role)));
+    let across = roles
+        .across_role()
+        .map(|role| format!("grant select on {table} to {};\n", identifier(role)));
     app + &across.unwrap_or_default()
 }
 
 fn policy(name: &str, roles: &Roles) -> String {
-    let (table, role) = (quoted(name), quoted(roles.app_role()));
+    let (table, role) = (quoted(name), identifier(roles.app_role()));
     format!(
         "alter table {table} enable row level security;\n\
          alter table {table} force row level security;\n\
@@ -119,7 +114,7 @@ fn policy(name: &str, roles: &Roles) -> String {
 /// Shows every row to the role that crosses tenants, and only while a crossing is written down.
 fn crossing(name: &str, roles: &Roles) -> String {
     let Some(role) = roles.across_role() else { return String::new() };
-    let (table, role) = (quoted(name), quoted(role));
+    let (table, role) = (quoted(name), identifier(role));
     format!(
         "grant select on {table} to {role};\n\
          create policy tenant_crossing on {table} for select to {role}\n    \

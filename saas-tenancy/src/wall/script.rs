@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use saas_core::schema::Dialect;
 
 use super::{Roles, postgres, triggers};
-use crate::{Registry, Result};
+use crate::{Error, Registry, Result};
 
 /// Every registered table with its keys, indexes and wall, parents first: the schema of a new
 /// database, or the model to compare an old one with.
@@ -13,11 +13,17 @@ use crate::{Registry, Result};
 /// write global tables; take away what it does not need. SQLite has no roles.
 ///
 /// # Errors
-/// [`Error::ReferenceCycle`](crate::Error::ReferenceCycle) if no table of a circle can be made first.
+/// [`Error::ReferenceCycle`] if no table of a circle can be made first; for SQLite
+/// [`Error::NoSchemas`] if a table names its schema.
 pub fn script(registry: &Registry, roles: &Roles, dialect: Dialect) -> Result<String> {
     let tables = registry.in_order()?;
     let mut sql = String::new();
-    if dialect == Dialect::Postgres {
+    if dialect == Dialect::Sqlite {
+        // Its keys and triggers cannot name one, and no key leads from one file to another.
+        if let Some(table) = tables.iter().find(|table| table.name.contains('.')) {
+            return Err(Error::NoSchemas { table: table.name });
+        }
+    } else {
         let schemas: BTreeSet<&str> =
             tables.iter().filter_map(|table| Some(table.name.split_once('.')?.0)).collect();
         sql += &postgres::entrance(roles);
@@ -75,6 +81,18 @@ mod tests {
         let places: Vec<_> = steps.iter().map(|step| sql.find(step)).collect();
         assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}\n{sql}");
         assert!(!sql.contains("crossing"), "{sql}");
+    }
+
+    #[test]
+    fn a_table_that_names_its_schema_is_told_for_sqlite() {
+        let registry = Registry::new().register::<Plan>().register::<Invoice>();
+        let error = script(&registry, &Roles::new("nobody"), Dialect::Sqlite).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "table billing.invoices names its schema, and SQLite has none"
+        );
+        let plans = Registry::new().register::<Plan>();
+        assert!(script(&plans, &Roles::new("nobody"), Dialect::Sqlite).is_ok());
     }
 
     #[test]

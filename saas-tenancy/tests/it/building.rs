@@ -58,9 +58,9 @@ async fn building_a_statement_allocates_little() {
         tx.update(customer.id).set(Customer::EMAIL, "d@x").await.unwrap();
     })
     .await;
-    for (what, allocations, most) in
-        [("by id", by_id, 20), ("list", list, 25), ("insert", insert, 30), ("update", update, 30)]
-    {
-        assert!(allocations <= most, "{what}: {allocations} allocations");
-    }
+    // Each a fifth above what it is.
+    let counted =
+        [("by id", by_id, 18), ("list", list, 22), ("insert", insert, 21), ("update", update, 19)];
+    let above: Vec<_> = counted.into_iter().filter(|(_, counted, most)| counted > most).collect();
+    assert_eq!(above, [], "allocations counted, and the most that there may be");
 }

@@ -25,6 +25,7 @@ struct Site {
 
 async fn site(max_open: usize, wait: Duration) -> Site {
     let shared = testkit::sqlite().await;
+    saas_tenancy::migrate::<Sqlite>(&mut *shared.pool.acquire().await.unwrap()).await.unwrap();
     let files = Files::new(homes::folder(&shared));
     let databases =
         Databases::new(files.clone()).max_open(max_open).connections(2).acquire_timeout(wait);
@@ -151,9 +152,9 @@ async fn a_file_is_read_only_when_it_is_complete_and_by_its_own_tenant() {
     let thief = TenantId::new();
     std::fs::copy(site.files.path(tenant), site.files.path(thief)).unwrap();
     let error = site.read(thief).await.unwrap_err();
-    assert!(matches!(error, Error::ForeignFile { owner, .. } if owner == tenant), "{error}");
+    assert!(matches!(error, Error::ForeignDatabase { owner, .. } if owner == tenant), "{error}");
     let error = site.migrator.provision(thief).await.unwrap_err();
-    assert!(matches!(error, Error::ForeignFile { .. }), "{error}");
+    assert!(matches!(error, Error::ForeignDatabase { .. }), "{error}");
     assert_eq!(site.files.tenants().unwrap().len(), 3);
     site.db.close_tenant(tenant).await;
     for _ in 0..2 {

@@ -1,14 +1,17 @@
-//! Migrations of many schemas and files: shared by processes, resumed after SIGKILL.
+//! Migrations of many schemas, databases and files: shared by processes, resumed after SIGKILL.
 
-use std::process::{Child, Command, Stdio};
+mod databases;
+mod files;
+mod killed;
+
 use std::sync::Mutex;
-use std::time::Duration;
 
-use rand::{RngExt, SeedableRng, rngs::StdRng};
 use saas_core::TenantId;
-use saas_tenancy::{Error, FileMigrator, Files, SchemaMigrator, SchemaNames, Steps};
+use saas_tenancy::{Error, SchemaMigrator, SchemaNames, Steps};
 use saas_testkit as testkit;
-use sqlx::{AssertSqlSafe, ConnectOptions, PgPool, Postgres, Row};
+use sqlx::{AssertSqlSafe, ConnectOptions, PgPool, Postgres};
+
+use self::killed::kill_in_the_middle;
 
 /// Each step says that it was applied, so that twice would be seen. The second is slow enough to be
 /// killed in its middle.
@@ -156,73 +159,6 @@ async fn a_schema_that_somebody_else_made_is_not_taken_over() {
     assert!(matches!(error, Error::Migration { version: 0, .. }), "{error}");
 }
 
-/// Names where the process below finds its work.
-const CHILD: &str = "SAAS_TENANCY_TEST_MIGRATOR";
-
-/// Not a test by itself: the migrating process that the tests below start and kill.
-#[tokio::test]
-async fn migrating_process() {
-    let Ok(place) = std::env::var(CHILD) else { return };
-    let steps = Steps::new(STEPS);
-    if place.starts_with("postgres") {
-        let pool = PgPool::connect(&place).await.unwrap();
-        let migrator = SchemaMigrator::new(pool, steps, "nobody").parallel(3);
-        assert!(migrator.run().await.unwrap().is_complete());
-    } else {
-        let migrator = FileMigrator::new(Files::new(place), steps).parallel(3);
-        assert!(migrator.run().await.unwrap().is_complete());
-    }
-}
-
-struct Process(Child);
-
-impl Process {
-    fn start(place: &str) -> Self {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["migrator::migrating_process", "--exact", "--nocapture"])
-            .env(CHILD, place)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self(child)
-    }
-
-    /// SIGKILL; whether it was still at work.
-    fn kill(mut self) -> bool {
-        let at_work = self.0.try_wait().unwrap().is_none();
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-        at_work
-    }
-
-    fn finish(mut self) {
-        assert!(self.0.wait().unwrap().success());
-    }
-}
-
-/// Starts migrators and kills them, each a little further on, until one comes to the end.
-async fn kill_in_the_middle(place: &str, progress: impl AsyncFn() -> usize, all: usize) {
-    let mut random = StdRng::seed_from_u64(3);
-    let (mut kills, mut before) = (0, 0);
-    while kills < 6 {
-        let (one, two) = (Process::start(place), Process::start(place));
-        // Until it is at work, and then a random moment more.
-        while progress().await <= before {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        tokio::time::sleep(Duration::from_micros(random.random_range(0..30_000))).await;
-        let at_work = [one.kill(), two.kill()];
-        before = progress().await;
-        if before == all {
-            break;
-        }
-        kills += at_work.into_iter().filter(|at_work| *at_work).count();
-    }
-    assert!(kills >= 2 && before > 0, "{kills} kills, {before} of {all} migrated");
-    Process::start(place).finish();
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_migrator_resumes_to_one_version_everywhere_slow() {
     let pg = fresh().await;
@@ -238,62 +174,4 @@ async fn a_killed_migrator_resumes_to_one_version_everywhere_slow() {
         assert_eq!(applied(&pg.owner, tenant).await, [1, 2, 3]);
         assert_eq!(ledger(&pg.owner, tenant).await.0, 3);
     }
-}
-
-/// What is in a file's own ledger, and the steps that it says it had.
-async fn in_file(files: &Files, tenant: TenantId) -> (i64, String, Vec<i32>) {
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(files.path(tenant));
-    let mut conn = options.connect().await.unwrap();
-    let row =
-        sqlx::query("select version, state from saas_schemas").fetch_one(&mut conn).await.unwrap();
-    let steps = sqlx::query_scalar("select step from applied order by step");
-    (row.get(0), row.get(1), steps.fetch_all(&mut conn).await.unwrap())
-}
-
-async fn files(shared: &testkit::Sqlite, count: usize) -> (Files, Vec<TenantId>) {
-    let files = Files::new(crate::homes::folder(shared));
-    let tenants: Vec<_> = (0..count).map(|_| TenantId::new()).collect();
-    for tenant in &tenants {
-        FileMigrator::new(files.clone(), first()).provision(*tenant).await.unwrap();
-    }
-    (files, tenants)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_migrator_of_files_resumes_to_one_version_everywhere_slow() {
-    let shared = testkit::sqlite().await;
-    let (files, tenants) = files(&shared, 60).await;
-    let migrated = async || {
-        let mut count = 0;
-        for tenant in &tenants {
-            count += usize::from(in_file(&files, *tenant).await.0 == 3);
-        }
-        count
-    };
-    let place = files.path(tenants[0]).parent().unwrap().to_str().unwrap().to_owned();
-    kill_in_the_middle(&place, migrated, tenants.len()).await;
-    for tenant in &tenants {
-        assert_eq!(in_file(&files, *tenant).await, (3, "ready".to_owned(), vec![1, 2, 3]));
-    }
-}
-
-#[tokio::test]
-async fn a_file_that_fails_stops_no_other_and_is_tried_again() {
-    let shared = testkit::sqlite().await;
-    let (files, tenants) = files(&shared, 4).await;
-    let break_it = sqlx::sqlite::SqliteConnectOptions::new().filename(files.path(tenants[1]));
-    let mut conn = break_it.connect().await.unwrap();
-    sqlx::query("create table numbers (n integer)").execute(&mut conn).await.unwrap();
-    let migrator = FileMigrator::new(files.clone(), Steps::new(STEPS));
-    let report = migrator.run().await.unwrap();
-    assert_eq!((report.version, report.migrated, report.failures.len()), (3, 3, 1));
-    assert_eq!(report.failures[0].tenant, tenants[1]);
-    assert!(report.failures[0].error.contains("numbers"), "{:?}", report.failures);
-    assert_eq!(in_file(&files, tenants[1]).await, (1, "failed".to_owned(), vec![1]));
-    sqlx::query("drop table numbers").execute(&mut conn).await.unwrap();
-    let report = migrator.run().await.unwrap();
-    assert_eq!((report.migrated, report.is_complete()), (1, true));
-    assert_eq!(in_file(&files, tenants[1]).await, (3, "ready".to_owned(), vec![1, 2, 3]));
-    let changed = FileMigrator::new(files, Steps::new(["select 1", STEPS[1], STEPS[2]]));
-    assert_eq!(changed.run().await.unwrap().failures.len(), 4);
 }

@@ -1,6 +1,7 @@
 //! Each refusal on SQLite, against a file broken in exactly that way.
 
-use saas_tenancy::{Options, Remedy, TenantDb, wall};
+use saas_core::{Entity, Id};
+use saas_tenancy::{Options, Registry, Remedy, TenantDb, wall};
 use saas_testkit as testkit;
 use sqlx::{AssertSqlSafe, Sqlite, SqlitePool};
 
@@ -62,6 +63,49 @@ const CASES: &[(&str, [&str; 2], bool)] = &[
         ["trigger \"notes_tenant_update\" on table \"notes\"", "create trigger"],
         true,
     ),
+    // This crate's own.
+    (
+        "drop trigger saas_audit_delete",
+        ["trigger \"saas_audit_delete\" is missing", "create trigger"],
+        true,
+    ),
+    (
+        "drop trigger saas_audit_update;
+         create trigger saas_audit_update before update on saas_audit begin select 1; end",
+        ["trigger \"saas_audit_update\" is another", "drop trigger"],
+        true,
+    ),
+    (
+        "drop trigger saas_settings_tenant_update",
+        ["trigger \"saas_settings_tenant_update\" is missing", "create trigger"],
+        true,
+    ),
+    (
+        "create trigger silence before insert on saas_audit begin select raise(ignore); end",
+        ["trigger \"silence\" on table \"saas_audit\"", "drop trigger \"silence\""],
+        true,
+    ),
+    (
+        "drop index saas_audit_nobodys_key",
+        ["index \"saas_audit_nobodys_key\" is missing", "create unique index"],
+        true,
+    ),
+    (
+        "drop table saas_settings",
+        ["table \"saas_settings\" is missing", "create table if not exists saas_settings"],
+        true,
+    ),
+    (
+        "drop table saas_transfers; create table saas_transfers (tenant_id blob, kind text, header text, lines integer,
+            checksum text, counts text, done integer, at text)",
+        ["table \"saas_transfers\" is another", "make it again, with its rows"],
+        false,
+    ),
+    (
+        "drop table saas_audit; create view saas_audit as select 1 as id",
+        ["table \"saas_audit\" is another", "make it again"],
+        false,
+    ),
 ];
 
 async fn run(pool: &SqlitePool, sql: &str) {
@@ -96,6 +140,32 @@ async fn each_refusal_names_object_and_remedy_and_the_remedy_mends_it() {
         assert_eq!(findings(pool).await.is_empty(), *by_sql, "{broken}");
         assert_eq!(TenantDb::connect(pool.clone(), registry()).await.is_ok(), *by_sql);
     }
+}
+
+#[tokio::test]
+async fn a_file_without_this_crates_tables_is_refused_in_one_line() {
+    let file = testkit::sqlite().await;
+    let error = TenantDb::connect(file.pool, Registry::new()).await.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "the database does not isolate tenants:\n- this crate's own tables do not exist: run \
+         `saas_tenancy::migrate`"
+    );
+}
+
+#[derive(Entity)]
+#[entity(table = "billing.invoices", tenant)]
+struct Invoice {
+    id: Id<Invoice>,
+}
+
+#[tokio::test]
+async fn a_tenants_table_that_names_its_schema_is_refused() {
+    let fixture = fixture::sqlite().await;
+    let registry = registry().register::<Invoice>();
+    let error = TenantDb::connect(fixture.db.pool().clone(), registry).await.unwrap_err();
+    let says = "table \"billing\".\"invoices\" names its schema, and SQLite has none: write ";
+    assert!(error.to_string().contains(says), "{error}");
 }
 
 #[tokio::test]

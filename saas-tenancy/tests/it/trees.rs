@@ -1,10 +1,11 @@
-//! What a soft deletion takes along and a restore brings back, three tables deep.
+//! What a soft deletion takes along, a restore brings back and a purge removes, three tables deep.
 
+use chrono::{TimeDelta, Utc};
 use saas_core::schema::Dialect;
 use saas_core::sql::Stores;
 use saas_core::{Entity, Id, TenantId};
 use saas_tenancy::wall::{self, Roles};
-use saas_tenancy::{Registry, TenantBackend, TenantDb, TenantTx};
+use saas_tenancy::{Error, Registry, TenantBackend, TenantDb, TenantTx};
 use sqlx::{FromRow, Postgres, Sqlite};
 
 #[derive(Debug, Clone, PartialEq, Entity, FromRow)]
@@ -115,11 +116,46 @@ async fn rows_of_one_table_go_as_deep_as_is_said<DB: Db>(db: &TenantDb<DB>) {
     assert_eq!((back.rows, living(&mut tx).await), (4, [1, 3, 3]));
 }
 
+async fn a_purge_removes_leaves_then_branches_then_trees_and_no_others<DB: Db>(db: &TenantDb<DB>) {
+    let mut tx = db.tenant(TenantId::new()).await.unwrap();
+    let ((first, _, [gone, _]), (second, ..)) = (grown(&mut tx).await, grown(&mut tx).await);
+    let (_, bough, _) = grown(&mut tx).await;
+    // Neither on a tree of the batch nor deleted with one.
+    tx.soft_delete(bough.id).cascade(Leaf::BRANCH_ID).await.unwrap();
+    tx.soft_delete(gone.id).await.unwrap();
+    for tree in [first, second] {
+        let deletion = tx.soft_delete(tree.id).cascade(Branch::TREE_ID).then(Leaf::BRANCH_ID);
+        deletion.await.unwrap();
+    }
+    let before = Utc::now() + TimeDelta::hours(1);
+    let mut purged = Vec::new();
+    for _ in 0..3 {
+        let purge = tx.purge::<Tree>(before).limit(1);
+        let done = purge.cascade(Branch::TREE_ID).then(Leaf::BRANCH_ID).await.unwrap();
+        purged.push((done.rows, done.children));
+    }
+    // The first tree's leaf that was gone before goes as well.
+    assert_eq!(purged, [(1, 3), (1, 3), (0, 0)]);
+    assert_eq!(living(&mut tx).await, [1, 0, 0]);
+    assert_eq!(tx.restore(bough.id).cascade(Leaf::BRANCH_ID).await.unwrap().rows, 3);
+}
+
+async fn a_purge_that_leaves_out_a_level_fails<DB: Db>(db: &TenantDb<DB>) {
+    let mut tx = db.tenant(TenantId::new()).await.unwrap();
+    let (tree, ..) = grown(&mut tx).await;
+    let deletion = tx.soft_delete(tree.id).cascade(Branch::TREE_ID).then(Leaf::BRANCH_ID);
+    deletion.await.unwrap();
+    let purge = tx.purge::<Tree>(Utc::now() + TimeDelta::hours(1));
+    let error = purge.cascade(Branch::TREE_ID).await.unwrap_err();
+    assert!(matches!(error, Error::BrokenReference { table: "branches", .. }), "{error}");
+}
+
 async fn postgres() -> TenantDb<Postgres> {
     let pg = saas_testkit::postgres("t_tenancy_trees").await;
     saas_tenancy::migrate::<Postgres>(&mut pg.owner.acquire().await.unwrap()).await.unwrap();
     let roles = Roles::new(&pg.app_role);
-    pg.set_up(&wall::script(&registry(), &roles, Dialect::Postgres).unwrap()).await;
+    let script = wall::script(&registry(), &roles, Dialect::Postgres).unwrap();
+    pg.set_up(&(roles.create() + &script)).await;
     TenantDb::connect(pg.app, registry()).await.unwrap()
 }
 
@@ -153,4 +189,6 @@ on_both!(
     a_whole_tree_goes_and_comes_back_without_what_was_gone_before,
     of_trees_deleted_at_once_each_brings_its_own_back,
     rows_of_one_table_go_as_deep_as_is_said,
+    a_purge_removes_leaves_then_branches_then_trees_and_no_others,
+    a_purge_that_leaves_out_a_level_fails,
 );

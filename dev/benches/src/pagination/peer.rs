@@ -1,13 +1,9 @@
-//! Another library's cursor, sea-orm's: the same database, in turns, from a process of its own with
-//! dependencies of its own (`dev/peers`), which `dev/bench` builds.
+//! Another library's cursor, sea-orm's: the same database, in turns, from a process of its own.
 //!
 //! It is asked only for the sort it can do right: keys that are never NULL, all in one direction. It
 //! is given what it needs and no more: typed keys rather than text from a client, so that it has
 //! nothing to parse or to verify, and it does not tell whether there is a page before. It is asked
 //! for one row more than the page has, as by hand, which tells whether another follows.
-
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use sqlx::{PgConnection, Postgres};
 
@@ -17,17 +13,14 @@ use super::table::Rows;
 use super::whole::{self, Walk};
 use super::{Entry, Ours, PAGE, TENANT};
 use crate::measure::{Turns, among, micros};
+use crate::peer::Peer;
 use crate::{Result, Size};
 
 /// Where `dev/bench` says the program is.
 const VARIABLE: &str = "BENCH_PEER_SEA_ORM";
 
 pub(super) async fn run(conn: &mut PgConnection, url: &str, rows: Rows, size: Size) -> Result<()> {
-    let Some(program) = std::env::var_os(VARIABLE) else {
-        eprintln!("pagination: sea-orm is not measured, for {VARIABLE} does not say where it is");
-        return Ok(());
-    };
-    let mut peer = Peer::start(Command::new(program), url)?;
+    let Some(mut peer) = Peer::start(VARIABLE, url)? else { return Ok(()) };
     let ours = Ours::new()?;
     pages(&mut peer, conn, &ours, rows, size).await?;
     lists(&mut peer, conn, size).await
@@ -60,7 +53,7 @@ async fn pages(
                 micros(round, 200, async |_| ours.page::<Postgres>(conn, query).await.map(drop))
                     .await
             }
-            _ => peer.ask(&theirs, last.as_ref()),
+            _ => time(peer, &theirs, last.as_ref()),
         });
         let [ours, theirs] = samples.await?;
         Turns::new(ours, theirs).report("pagination/sea_orm", metric, unit)?;
@@ -78,7 +71,7 @@ async fn lists(peer: &mut Peer, conn: &mut PgConnection, size: Size) -> Result<(
             0 => {
                 micros(round, 1, async |_| walk.streamed::<Postgres>(conn).await.map(drop)).await?
             }
-            _ => peer.ask(&theirs, last.as_ref())?,
+            _ => time(peer, &theirs, last.as_ref())?,
         };
         Ok(whole / pages as f64)
     })
@@ -87,45 +80,12 @@ async fn lists(peer: &mut Peer, conn: &mut PgConnection, size: Size) -> Result<(
     Turns::new(ours, theirs).report("pagination/sea_orm", "whole", &unit)
 }
 
-/// The process: a line asks, a line answers.
-struct Peer {
-    process: Child,
-    questions: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Peer {
-    fn start(mut program: Command, url: &str) -> Result<Self> {
-        let mut process = program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let answers = process.stdout.take().ok_or("the peer has no output")?;
-        let questions = process.stdin.take();
-        let mut peer = Self { process, questions, answers: BufReader::new(answers) };
-        peer.say(url)?;
-        Ok(peer)
-    }
-
-    /// How many microseconds it took; an error unless the last row is the one that ours ends at.
-    fn ask(&mut self, question: &str, last: Option<&Entry>) -> Result<f64> {
-        self.say(question)?;
-        let mut answer = String::new();
-        self.answers.read_line(&mut answer)?;
-        let (micros, id) = answer.trim().split_once(' ').ok_or("the peer has ended")?;
-        match last {
-            Some(last) if last.id.to_string() == id => Ok(micros.parse()?),
-            _ => Err("the peer has found other rows".into()),
-        }
-    }
-
-    fn say(&mut self, line: &str) -> Result<()> {
-        let questions = self.questions.as_mut().ok_or("the peer has no input")?;
-        Ok(writeln!(questions, "{line}")?)
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // It ends when nobody can ask any more.
-        self.questions = None;
-        drop(self.process.wait());
+/// How many microseconds it took; an error unless the last row is the one that ours ends at.
+fn time(peer: &mut Peer, question: &str, last: Option<&Entry>) -> Result<f64> {
+    let answer = peer.ask(question)?;
+    let (micros, id) = answer.split_once(' ').ok_or("no answer")?;
+    match last {
+        Some(last) if last.id.to_string() == id => Ok(micros.parse()?),
+        _ => Err("the peer has found other rows".into()),
     }
 }

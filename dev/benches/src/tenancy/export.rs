@@ -46,6 +46,7 @@ pub(super) async fn run(size: Size) -> Result<()> {
     let database = Database::fresh().await;
     saas_tenancy::migrate::<Postgres>(&mut *database.owner.acquire().await?).await?;
     saas_tenancy::grant(&mut *database.owner.acquire().await?, &database.role).await?;
+    database.set_up(wall::Roles::new(&database.role).create()).await?;
     database.set_up(schema::table::<Invoice>(Dialect::Postgres)).await?;
     let rows = ROWS.replace(":few", &few.to_string()).replace(":many", &many.to_string());
     database.set_up(rows).await?;

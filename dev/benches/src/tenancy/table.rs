@@ -26,6 +26,7 @@ pub(super) async fn fill(database: &Database, rows: i32) -> Result<Vec<Key>> {
     eprintln!("tenancy: {rows} rows of 1000 tenants");
     saas_tenancy::migrate::<Postgres>(&mut *database.owner.acquire().await?).await?;
     saas_tenancy::grant(&mut *database.owner.acquire().await?, &database.role).await?;
+    database.set_up(wall::Roles::new(&database.role).create()).await?;
     let table = schema::table::<Invoice>(Dialect::Postgres);
     database.set_up(table.replace("\"invoices", "\"bare_invoices")).await?;
     database.set_up(format!("{ROWS}{rows}) n")).await?;

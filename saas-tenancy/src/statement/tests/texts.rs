@@ -101,4 +101,8 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
         "purge of children",
         r#"delete from "notes" where "notes"."tenant_id" = $1 and "notes"."deleted_at" is not null and "notes"."customer_id" in (select "customers"."id" from "customers" where "customers"."tenant_id" = $2 and "customers"."deleted_at" < $3 order by "customers"."deleted_at", "customers"."id" limit 7)"#,
     ),
+    (
+        "purge of grandchildren",
+        r#"delete from "crm"."tasks" where "crm"."tasks"."tenant_id" = $1 and "crm"."tasks"."deleted_at" is not null and "crm"."tasks"."note_id" in (select "notes"."id" from "notes" where "notes"."tenant_id" = $2 and "notes"."deleted_at" is not null and "notes"."customer_id" in (select "customers"."id" from "customers" where "customers"."tenant_id" = $3 and "customers"."deleted_at" < $4 order by "customers"."deleted_at", "customers"."id" limit 7))"#,
+    ),
 ];

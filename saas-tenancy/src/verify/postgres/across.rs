@@ -1,4 +1,4 @@
-//! Judges the role that crosses tenants, and who may change what is written down.
+//! Judges the role that crosses tenants.
 
 use crate::Finding;
 
@@ -11,6 +11,11 @@ pub(super) struct AcrossRole {
     /// Whether the connected role may step into it; that it then gets around row-level security is
     /// judged with the connected role.
     pub(super) entered: bool,
+    /// Roles that the connected one has the rights of without stepping into them, and with them this
+    /// one's; itself perhaps.
+    pub(super) inherited: Vec<String>,
+    /// Whether a membership itself says whether it inherits, as it does from PostgreSQL 16 on.
+    pub(super) inherits_by_grant: bool,
     /// Whether it may write crossings down and look for them.
     pub(super) granted: bool,
     /// Registered tables of which it would see nothing while everybody believes to see all.
@@ -31,6 +36,20 @@ pub(super) fn judge(role: &AcrossRole, app: &str) -> Vec<Finding> {
     if !role.entered {
         let problem = "is named to cross tenants and cannot be stepped into";
         findings.push(Finding::sql(object(), problem, format!("grant {name} to {app}")));
+    }
+    if !role.inherited.is_empty() {
+        let sql = if role.inherits_by_grant {
+            let grants = role
+                .inherited
+                .iter()
+                .map(|other| format!("grant {other} to {app} with inherit false"));
+            grants.collect::<Vec<_>>().join("; ")
+        } else {
+            format!("alter role {app} noinherit")
+        };
+        let problem =
+            "is inherited by the connected role, which then crosses without stepping into it";
+        findings.push(Finding::sql(object(), problem, sql));
     }
     if !role.granted {
         findings.push(Finding::words(
@@ -53,16 +72,6 @@ pub(super) fn judge(role: &AcrossRole, app: &str) -> Vec<Finding> {
     findings
 }
 
-/// Who of public, the role and those that it can become may change entries, if anybody.
-pub(super) fn judge_audit(holders: Option<&str>) -> Option<Finding> {
-    let holders = holders?;
-    Some(Finding::sql(
-        "table saas.audit".to_owned(),
-        "may be changed by the connected role, so its entries prove nothing",
-        format!("revoke update, delete, truncate on saas.audit from {holders}"),
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +81,8 @@ mod tests {
             name: "across".into(),
             exists: true,
             entered: true,
+            inherited: vec![],
+            inherits_by_grant: false,
             granted: true,
             blind: vec![],
             writable: vec![],
@@ -84,6 +95,7 @@ mod tests {
         let faults = [
             AcrossRole { exists: false, entered: false, granted: false, ..sound() },
             AcrossRole { entered: false, ..sound() },
+            AcrossRole { inherited: vec!["across".into()], ..sound() },
             AcrossRole { granted: false, ..sound() },
             AcrossRole { blind: vec!["invoices".into()], ..sound() },
             AcrossRole { writable: vec!["invoices".into()], ..sound() },
@@ -100,9 +112,13 @@ mod tests {
     }
 
     #[test]
-    fn entries_that_somebody_may_change_are_a_finding() {
-        assert_eq!(judge_audit(None), None);
-        let finding = judge_audit(Some("app, public")).unwrap().to_string();
-        assert!(finding.ends_with("truncate on saas.audit from app, public`"), "{finding}");
+    fn what_is_inherited_is_taken_away_as_the_server_can() {
+        let inherited = AcrossRole { inherited: vec!["near".into(), "across".into()], ..sound() };
+        let sql = |role: &AcrossRole| judge(role, "app")[0].remedy.to_string();
+        assert_eq!(sql(&inherited), "run `alter role app noinherit`");
+        assert_eq!(
+            sql(&AcrossRole { inherits_by_grant: true, ..inherited }),
+            "run `grant near to app with inherit false; grant across to app with inherit false`"
+        );
     }
 }

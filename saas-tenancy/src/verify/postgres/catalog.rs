@@ -1,22 +1,32 @@
 //! What is asked of PostgreSQL's catalog: facts, not judgements.
 
 mod across;
-mod bypass;
+mod function;
 mod key;
+mod own;
 mod policy;
+mod reach;
 mod role;
+mod session;
 mod table;
+mod trigger;
+mod view;
 
 use saas_core::sql::{Backend, Statements};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 
-pub(super) use across::{across, audit};
-pub(super) use bypass::{functions, views};
+pub(super) use across::across;
+pub(super) use function::own_functions;
 pub(super) use key::{foreign_keys, unique_keys};
+pub(super) use own::{own_rights, own_tables};
 pub(super) use policy::policies;
-pub(super) use role::{function, role, settings};
+pub(super) use reach::{definers, rules};
+pub(super) use role::{role, settings};
+pub(super) use session::session;
 pub(super) use table::tables;
+pub(super) use trigger::unchecked;
+pub(super) use view::views;
 
 /// The tables in question, and every role that the connection is or can become, through any chain of
 /// memberships; not the current role, which `reset role` would leave.

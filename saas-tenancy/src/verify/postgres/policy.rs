@@ -18,6 +18,8 @@ pub(super) struct Policy {
     pub(super) applies: bool,
     /// Whether it applies to the connected role or to one that it can become.
     pub(super) could_apply: bool,
+    /// Whether it is for everybody or names the connected role.
+    pub(super) named: bool,
     pub(super) using: Option<String>,
     pub(super) check: Option<String>,
 }
@@ -47,7 +49,7 @@ impl Command {
         self != Self::Insert
     }
 
-    fn has_check(self) -> bool {
+    pub(super) fn has_check(self) -> bool {
         matches!(self, Self::All | Self::Insert | Self::Update)
     }
 }
@@ -122,13 +124,38 @@ pub(super) fn judge(table: &Table, policies: &[&Policy], role: &str) -> Vec<Find
             ),
         ));
     }
-    let let_in = policies.iter().filter(|policy| policy.permissive && policy.could_apply);
-    findings.extend(let_in.filter_map(|policy| judge_one(table, policy, policies)));
+    findings.extend(judge_widening(table, policies.iter().copied(), policies));
     findings
+}
+
+/// What some of the policies of a table let through.
+pub(super) fn judge_widening<'p>(
+    table: &Table,
+    some: impl Iterator<Item = &'p Policy>,
+    all: &[&Policy],
+) -> Vec<Finding> {
+    let let_in = some.filter(|policy| policy.permissive && policy.could_apply);
+    let_in.filter_map(|policy| judge_one(table, policy, all)).collect()
+}
+
+/// Whether one of those policies that somebody is let in by shows them what is not the tenant's. A
+/// crossing does: it is for who steps into its role, not for who reads as somebody else.
+pub(super) fn opens(policies: &[&Policy], lets_in: impl Fn(&Policy) -> bool) -> bool {
+    let let_in = policies.iter().filter(|policy| policy.permissive && lets_in(policy));
+    let_in
+        .filter(|policy| !policy.holds())
+        .any(|policy| !policies.iter().any(|other| other.binds() && other.covers(policy)))
 }
 
 fn judge_one(table: &Table, policy: &Policy, all: &[&Policy]) -> Option<Finding> {
     let (name, on) = (&policy.name, &table.name);
+    if policy.crosses() && policy.named {
+        return Some(Finding::sql(
+            format!("policy {name} on table {on}"),
+            "shows every tenant's rows to the connected role, which has only to write a crossing down",
+            format!("drop policy {name} on {on}"),
+        ));
+    }
     if policy.crosses() || all.iter().any(|other| other.binds() && other.covers(policy)) {
         return None;
     }
@@ -168,105 +195,4 @@ fn judge_one(table: &Table, policy: &Policy, all: &[&Policy]) -> Option<Finding>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::table::tests::sound as table;
-    use super::*;
-
-    const OURS: &str = "(tenant_id = ( SELECT saas.tenant_id() AS tenant_id))";
-
-    fn sound() -> Policy {
-        Policy {
-            table: 1,
-            name: "p".into(),
-            command: Command::All,
-            permissive: true,
-            roles: vec!["app".into()],
-            applies: true,
-            could_apply: true,
-            using: Some(OURS.into()),
-            check: Some(OURS.into()),
-        }
-    }
-
-    fn open() -> Policy {
-        let published = || Some("published".to_owned());
-        Policy { name: "open".into(), using: published(), check: published(), ..sound() }
-    }
-
-    fn judged(policies: &[Policy]) -> Vec<String> {
-        let policies: Vec<_> = policies.iter().collect();
-        judge(&table(), &policies, "app").iter().map(ToString::to_string).collect()
-    }
-
-    fn guard() -> Policy {
-        Policy { name: "guard".into(), permissive: false, ..sound() }
-    }
-
-    #[test]
-    fn policies_that_hold_rows_to_the_tenant_pass() {
-        let select = Policy { command: Command::Select, check: None, ..sound() };
-        let insert = Policy { command: Command::Insert, using: None, ..sound() };
-        assert_eq!(judged(&[sound()]), [""; 0]);
-        assert_eq!(judged(&[select, insert]), [""; 0]);
-        assert_eq!(judged(&[open(), guard()]), [""; 0], "a restrictive one holds for all");
-    }
-
-    #[test]
-    fn a_restrictive_policy_holds_only_what_it_covers() {
-        let narrow = Policy { command: Command::Select, check: None, ..guard() };
-        let others = Policy { roles: vec!["somebody".into()], ..guard() };
-        let everybody = Policy { roles: Vec::new(), ..open() };
-        let half = Policy { using: None, ..guard() };
-        assert_eq!(judged(&[open(), narrow]).len(), 1);
-        assert_eq!(judged(&[open(), others]).len(), 1);
-        assert_eq!(judged(&[everybody, guard()]).len(), 1);
-        assert_eq!(judged(&[open(), half]).len(), 1, "what it does not say it does not hold");
-    }
-
-    #[test]
-    fn one_that_is_joined_by_or_is_made_restrictive_and_keeps_its_meaning() {
-        assert_eq!(
-            judged(&[sound(), open()]),
-            [
-                "policy open on table \"invoices\" is permissive, so joined to the others by OR, and \
-              does not hold rows to the tenant: run `drop policy open on \"invoices\"; create policy \
-              open on \"invoices\" as restrictive for all to app using (published) with check \
-              (published)`"
-            ]
-        );
-    }
-
-    #[test]
-    fn each_way_of_being_open_is_found() {
-        let through = Some("true".to_owned());
-        let unchecked = Policy { check: None, ..sound() };
-        let written = Policy { check: through.clone(), ..sound() };
-        let every = Policy { using: through.clone(), check: through, ..sound() };
-        let of_another = Policy { applies: false, ..every.clone() };
-        for (policies, word) in [
-            (vec![], "no policy for the connected role"),
-            (vec![guard()], "no policy for the connected role"),
-            (vec![unchecked], "no WITH CHECK"),
-            (vec![written], "does not hold every row"),
-            (vec![every], "lets every row through"),
-            (vec![sound(), of_another], "lets every row through"),
-        ] {
-            let findings = judged(&policies);
-            assert!(findings.len() == 1 && findings[0].contains(word), "{word}: {findings:?}");
-        }
-    }
-
-    #[test]
-    fn a_crossing_may_be_seen_but_not_written() {
-        let crossing = Policy {
-            using: Some("( SELECT saas.crossing() AS crossing)".into()),
-            check: None,
-            command: Command::Select,
-            applies: false,
-            ..open()
-        };
-        let writing = Policy { command: Command::All, ..crossing.clone() };
-        assert_eq!(judged(&[sound(), crossing]), [""; 0]);
-        assert_eq!(judged(&[sound(), writing]).len(), 1);
-    }
-}
+pub(super) mod tests;

@@ -28,6 +28,12 @@ pub(super) enum Setting {
     },
     /// The connection itself brought it.
     Brought(String),
+    /// Public, the role or one that it can become may set it.
+    Settable {
+        name: String,
+        /// Takes the right away.
+        revoke: String,
+    },
 }
 
 impl Role {
@@ -80,6 +86,11 @@ pub(super) fn judge_settings(settings: &[Setting]) -> Vec<Finding> {
         Setting::Stored { name, reset } => {
             Finding::sql(format!("setting {name}"), problem(name), reset)
         }
+        Setting::Settable { name, revoke } => Finding::sql(
+            format!("setting {name}"),
+            "may be set by the connected role, which then checks no foreign key",
+            revoke,
+        ),
         Setting::Brought(name) => Finding::words(
             format!("setting {name}"),
             problem(name),
@@ -90,18 +101,18 @@ pub(super) fn judge_settings(settings: &[Setting]) -> Vec<Finding> {
 }
 
 fn problem(setting: &str) -> &'static str {
-    if setting == "row_security" {
-        "is off, so that every statement on a tenant's table is an error"
-    } else {
-        "names a tenant on connections that nobody gave one"
+    match setting {
+        "row_security" => "is off, so that every statement on a tenant's table is an error",
+        "session_replication_role" => "is not `origin`, so that no foreign key is checked",
+        _ => "names a tenant on connections that nobody gave one",
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn sound() -> Role {
+    pub(in super::super) fn sound() -> Role {
         Role {
             name: "\"app\"".into(),
             superuser: false,

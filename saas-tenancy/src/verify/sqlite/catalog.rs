@@ -4,6 +4,7 @@ use saas_core::sql::{Backend, Statements};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
+use super::own::Stored;
 use super::table::{Column, ForeignKey, Index, Table};
 
 pub(super) async fn foreign_keys_on(conn: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
@@ -67,6 +68,23 @@ async fn triggers(conn: &mut SqliteConnection, name: &str) -> Result<Vec<String>
         QueryBuilder::new("select sql from sqlite_schema where type = 'trigger' and tbl_name = ");
     query.push_bind(name);
     rows(conn, query).await?.iter().map(|row| row.try_get(0)).collect()
+}
+
+/// What has a name of this crate's, or belongs to what has.
+pub(super) async fn own(conn: &mut SqliteConnection) -> Result<Vec<Stored>, sqlx::Error> {
+    let query = QueryBuilder::new(
+        "select type, name, tbl_name, sql from sqlite_schema
+          where sql is not null and (name like 'saas\\_%' escape '\\' or tbl_name like 'saas\\_%' escape '\\')",
+    );
+    let read = |row: &SqliteRow| {
+        Ok(Stored {
+            kind: row.try_get(0)?,
+            name: row.try_get(1)?,
+            table: row.try_get(2)?,
+            sql: row.try_get(3)?,
+        })
+    };
+    rows(conn, query).await?.iter().map(read).collect()
 }
 
 /// The foreign keys of every table there is.

@@ -144,8 +144,8 @@ pub(super) fn judge_foreign(key: &ForeignKey, tenants: &[&str]) -> Option<Findin
     })
 }
 
-/// SQLite keeps the text of a trigger but for its first words, which it writes in capitals.
-fn same(stored: &str, written: &str) -> bool {
+/// SQLite keeps the text of what was created but for its first words, which it writes in capitals.
+pub(super) fn same(stored: &str, written: &str) -> bool {
     let words = |text: &str| {
         let text = text.trim().trim_end_matches(';').to_lowercase();
         text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()

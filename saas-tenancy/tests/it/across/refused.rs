@@ -53,6 +53,11 @@ async fn each_way_to_do_more_than_read_is_named_and_mended() {
     let (_pg, mut conn) = walled("t_tenancy_refusals").await;
     for (broken, word) in [
         ("revoke wall_across from wall_app", "cannot be stepped into"),
+        ("alter role wall_app inherit", "is inherited"),
+        (
+            "create role near; grant wall_across to near; grant near to wall_app; alter role wall_app inherit",
+            "is inherited",
+        ),
         ("grant insert on customers to wall_across", "may be written"),
         ("grant update (body) on notes to wall_across", "may be written"),
         ("grant truncate on notes to wall_across", "may be written"),

@@ -113,7 +113,7 @@ async fn audit_entries_go_only_by_the_owner() {
     let pg = samples::owned().await;
     let mut app = pg.app.acquire().await.unwrap();
     let error = saas_tenancy::transfer::erase_audit::<sqlx::Postgres>(&mut app, tenant).await;
-    assert!(matches!(error, Err(Error::WallRefused(_))), "{error:?}");
+    assert!(matches!(error, Err(Error::NotGranted(_))), "{error:?}");
     let mut owner = pg.owner.acquire().await.unwrap();
     let gone = saas_tenancy::transfer::erase_audit::<sqlx::Postgres>(&mut owner, tenant).await;
     assert_eq!(gone.unwrap(), 1);
@@ -125,11 +125,11 @@ async fn on_sqlite_the_guard_of_the_audit_table_is_back_afterwards() {
     let pool = site.db.pool().clone();
     let tenant = {
         let mut tx = site.db.global().await.unwrap();
-        tx.audit(saas_tenancy::Entry::new("mia", "nobody's")).await.unwrap();
+        tx.audit(saas_tenancy::AuditEntry::new("mia", "nobody's")).await.unwrap();
         tx.commit().await.unwrap();
         let tenant = TenantId::new();
         let mut tx = site.db.tenant(tenant).await.unwrap();
-        tx.audit(saas_tenancy::Entry::new("mia", "theirs")).await.unwrap();
+        tx.audit(saas_tenancy::AuditEntry::new("mia", "theirs")).await.unwrap();
         tx.commit().await.unwrap();
         tenant
     };

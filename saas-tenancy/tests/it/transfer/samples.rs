@@ -102,7 +102,8 @@ pub(super) async fn owned() -> testkit::Postgres {
     let mut owner = pg.owner.acquire().await.unwrap();
     saas_tenancy::migrate::<Postgres>(&mut owner).await.unwrap();
     let roles = Roles::new(&pg.app_role);
-    pg.set_up(&wall::script(&registry(), &roles, Dialect::Postgres).unwrap()).await;
+    let script = wall::script(&registry(), &roles, Dialect::Postgres).unwrap();
+    pg.set_up(&(roles.create() + &script)).await;
     pg
 }
 

@@ -3,6 +3,8 @@ use sqlx::{PgConnection, Row};
 use super::super::across::AcrossRole;
 use super::{about, rows};
 
+// That a membership itself says whether it inherits is read so that servers without the column do
+// not stumble over it.
 // A policy for everybody counts: what it requires is judged with the other policies.
 const ROLE: &str = ", asked as (select name, (select oid from pg_roles where rolname = name) as oid
                     from unnest(";
@@ -10,6 +12,14 @@ const ROLE: &str = ", asked as (select name, (select oid from pg_roles where rol
 const FACTS: &str = "::text[]) name)
     select quote_ident(a.name), a.oid is not null,
            coalesce(pg_has_role(session_user, a.oid, 'member'), false),
+           array(select quote_ident(r.rolname)
+                   from pg_auth_members m
+                   join pg_roles r on r.oid = m.roleid
+                   join pg_roles s on s.oid = m.member and s.rolname = session_user and not s.rolsuper
+                  where pg_has_role(s.oid, a.oid, 'usage') and pg_has_role(m.roleid, a.oid, 'usage')
+                    and coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
+                  order by 1),
+           current_setting('server_version_num')::int >= 160000,
            coalesce(has_function_privilege(a.oid, to_regprocedure('saas.crossing()'), 'execute')
                     and has_function_privilege(
                             a.oid, to_regprocedure('saas.cross(uuid,text,text,timestamptz)'), 'execute')
@@ -42,29 +52,10 @@ pub(in super::super) async fn across(
         name: row.try_get(0)?,
         exists: row.try_get(1)?,
         entered: row.try_get(2)?,
-        granted: row.try_get(3)?,
-        blind: row.try_get(4)?,
-        writable: row.try_get(5)?,
+        inherited: row.try_get(3)?,
+        inherits_by_grant: row.try_get(4)?,
+        granted: row.try_get(5)?,
+        blind: row.try_get(6)?,
+        writable: row.try_get(7)?,
     })
-}
-
-// Its owner has these rights for good, so taking them away would say nothing.
-const AUDIT: &str = "
-    select string_agg(distinct coalesce(quote_ident(a.rolname), 'public'), ', ')
-      from pg_class c
-     cross join lateral (select (aclexplode(c.relacl)).*
-                         union all
-                         select (aclexplode(k.attacl)).* from pg_attribute k
-                          where k.attrelid = c.oid) g
-      left join acting a on a.oid = g.grantee
-     where c.oid = to_regclass('saas.audit')
-       and g.privilege_type in ('UPDATE', 'DELETE', 'TRUNCATE')
-       and g.grantee <> c.relowner and (g.grantee = 0 or a.oid is not null)";
-
-/// Who may change entries.
-pub(in super::super) async fn audit(
-    conn: &mut PgConnection,
-) -> Result<Option<String>, sqlx::Error> {
-    let found = rows(conn, about(&[], AUDIT)).await?;
-    found.first().map_or(Ok(None), |row| row.try_get(0))
 }

@@ -1,7 +1,7 @@
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
-use super::super::key::{ForeignKey, Kind, UniqueKey};
+use super::super::key::{ForeignKey, Kind, Stranger, UniqueKey};
 use super::{about, rows};
 
 // A key that a partition has from its parent is judged there.
@@ -26,9 +26,15 @@ const FOREIGN: &str = ", pair as (
                           = (select array_agg(n order by n)
                                from unnest(p.numbers || (select attnum from pg_attribute
                                     where attrelid = p.confrelid and attname = 'tenant_id')) n)),
-           regexp_replace(pg_get_constraintdef(p.oid), '^[^)]*\\)[^)]*\\)', '')
+           regexp_replace(pg_get_constraintdef(p.oid), '^[^)]*\\)[^)]*\\)', ''),
+           p.conrelid::bigint, p.with_tenant,
+           exists (select from acting a
+                    where has_any_column_privilege(a.oid, p.conrelid, 'insert, update')),
+           c.relrowsecurity
+               and (c.relforcerowsecurity or not pg_has_role(session_user, c.relowner, 'member'))
       from pair p
-     where not p.with_tenant
+      join pg_class c on c.oid = p.conrelid
+     where not p.with_tenant or p.conrelid not in (select oid from given)
      order by 2, 1";
 
 pub(in super::super) async fn foreign_keys(
@@ -39,7 +45,8 @@ pub(in super::super) async fn foreign_keys(
         Ok(ForeignKey {
             name: row.try_get(0)?,
             child: row.try_get(1)?,
-            childs_tenant: row.try_get(2)?,
+            stranger: if row.try_get(2)? { None } else { Some(stranger(row)?) },
+            with_tenant: row.try_get(9)?,
             columns: row.try_get(3)?,
             parent: row.try_get(4)?,
             parent_columns: row.try_get(5)?,
@@ -50,6 +57,11 @@ pub(in super::super) async fn foreign_keys(
     rows(conn, about(oids, FOREIGN)).await?.iter().map(read).collect()
 }
 
+fn stranger(row: &PgRow) -> Result<Stranger, sqlx::Error> {
+    Ok(Stranger { oid: row.try_get(8)?, writable: row.try_get(10)?, bound: row.try_get(11)? })
+}
+
+// An exclusion constraint keeps tenants apart only by asking that they are equal.
 // Of a partition only the keys that it does not have from its parent.
 const UNIQUE: &str = "
     select i.indrelid::regclass::text, i.indexrelid::regclass::text, quote_ident(k.conname),
@@ -62,9 +74,10 @@ const UNIQUE: &str = "
       join pg_class c on c.oid = i.indexrelid and not c.relispartition
       left join pg_constraint k on k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x')
      where not exists (
-               select from unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) n
-                 join pg_attribute a on a.attrelid = i.indrelid and a.attnum = n
-                where a.attname = 'tenant_id')
+               select from unnest((i.indkey::int2[])[0:i.indnkeyatts - 1], k.conexclop) u(n, operator)
+                 join pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.n
+                where a.attname = 'tenant_id'
+                  and (u.operator is null or u.operator = 'pg_catalog.=(uuid,uuid)'::regoperator))
      order by 1, 2";
 
 pub(in super::super) async fn unique_keys(

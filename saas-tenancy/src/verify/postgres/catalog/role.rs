@@ -1,8 +1,7 @@
 use sqlx::{PgConnection, QueryBuilder, Row};
 
-use super::super::function::Function;
 use super::super::role::{Role, Setting};
-use super::rows;
+use super::{about, rows};
 
 // The predefined roles that read and write the server's files or run its programs get around
 // everything, like a superuser.
@@ -35,11 +34,12 @@ pub(in super::super) async fn role(conn: &mut PgConnection) -> Result<Role, sqlx
 }
 
 // The last line is for a setting that came with the connection.
-const SETTINGS: &str = "
-    with bad as (
+const SETTINGS: &str = ", bad as (
         select 'row_security' as name where current_setting('row_security') = 'off'
         union all
-        select 'app.tenant_id' where nullif(current_setting('app.tenant_id', true), '') is not null),
+        select 'app.tenant_id' where nullif(current_setting('app.tenant_id', true), '') is not null
+        union all
+        select 'session_replication_role' where current_setting('session_replication_role') <> 'origin'),
     stored as (
         select split_part(c, '=', 1) as name,
                case when s.setrole = 0 then format('alter database %I', d.datname)
@@ -51,37 +51,30 @@ const SETTINGS: &str = "
           left join pg_database d on d.oid = s.setdatabase
          where (s.setrole = 0 or r.rolname = session_user)
            and (s.setdatabase = 0 or d.datname = current_database()))
-    select bad.name, stored.alter || ' reset ' || bad.name
+    select bad.name, stored.alter || ' reset ' || bad.name, null
       from bad
-      left join stored on stored.name = bad.name";
+      left join stored on stored.name = bad.name
+     union all
+    select p.parname, null,
+           'revoke set on parameter ' || p.parname || ' from '
+               || string_agg(distinct coalesce(quote_ident(a.rolname), 'public'), ', ')
+      from pg_parameter_acl p
+     cross join aclexplode(p.paracl) g
+      left join acting a on a.oid = g.grantee
+     where p.parname = 'session_replication_role' and g.privilege_type = 'SET'
+       and (g.grantee = 0 or a.oid is not null)
+     group by p.parname";
 
 pub(in super::super) async fn settings(
     conn: &mut PgConnection,
 ) -> Result<Vec<Setting>, sqlx::Error> {
     let read = |row: &sqlx::postgres::PgRow| {
         let name = row.try_get(0)?;
-        Ok(match row.try_get(1)? {
-            Some(reset) => Setting::Stored { name, reset },
-            None => Setting::Brought(name),
+        Ok(match (row.try_get(1)?, row.try_get(2)?) {
+            (_, Some(revoke)) => Setting::Settable { name, revoke },
+            (Some(reset), _) => Setting::Stored { name, reset },
+            (None, None) => Setting::Brought(name),
         })
     };
-    rows(conn, QueryBuilder::new(SETTINGS)).await?.iter().map(read).collect()
-}
-
-const FUNCTION: &str = "
-    select p.prosrc, l.lanname = 'sql' and p.provolatile = 's' and not p.prosecdef,
-           has_function_privilege(p.oid, 'execute') and has_schema_privilege('saas', 'usage')
-      from pg_proc p
-      join pg_namespace n on n.oid = p.pronamespace
-      join pg_language l on l.oid = p.prolang
-     where n.nspname = 'saas' and p.proname = 'tenant_id' and p.pronargs = 0";
-
-pub(in super::super) async fn function(
-    conn: &mut PgConnection,
-) -> Result<Option<Function>, sqlx::Error> {
-    let found = rows(conn, QueryBuilder::new(FUNCTION)).await?;
-    let read = |row: &sqlx::postgres::PgRow| {
-        Ok(Function { body: row.try_get(0)?, plain: row.try_get(1)?, executable: row.try_get(2)? })
-    };
-    found.first().map(read).transpose()
+    rows(conn, about(&[], SETTINGS)).await?.iter().map(read).collect()
 }

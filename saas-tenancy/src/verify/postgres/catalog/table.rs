@@ -4,14 +4,28 @@ use sqlx::{PgConnection, QueryBuilder, Row};
 
 use super::super::table::{Table, TenantColumn};
 use super::{ACTING, rows};
-use crate::Registry;
+use crate::isolation::schema;
+use crate::{Isolation, Options, Registry};
+
+// By row a name leads where the connection finds it.
+const FOUND: &str = "::text[]) with ordinality w(name, place)), named(place, name, oid) as (
+        select place, name, to_regclass(name)::oid from wanted), ";
+
+// In a schema per tenant a name leads into each of them. One that has no such table is behind with
+// its migrations, and only what none of them has is missing.
+const EVERYWHERE: &str = "::text[]) with ordinality w(name, place)), named(place, name, oid) as (
+        select w.place, coalesce(quote_ident(s.name) || '.' || quote_ident(c.relname), quote_ident(w.name)), c.oid
+          from wanted w
+          left join (pg_class c join tenants s on s.oid = c.relnamespace)
+            on c.relname = w.name and c.relkind in ('r', 'p', 'v', 'm', 'f')), ";
 
 // Children by inheritance are partitions as far as a wall is concerned: whoever names one goes past
 // the parent's policies.
-const TABLES: &str = ", family(place, name, oid, registered) as (
-        select place, name, to_regclass(name)::oid, true from named
+const TABLES: &str = ", family(place, root, name, oid, registered) as (
+        select place, name collate \"default\", name collate \"default\", oid, true from named
         union
-        select f.place, format('%I.%I', n.nspname::text, c.relname::text) collate \"default\", c.oid, false
+        select f.place, f.root,
+               format('%I.%I', n.nspname::text, c.relname::text) collate \"default\", c.oid, false
           from family f
           join pg_inherits i on i.inhparent = f.oid
           join pg_class c on c.oid = i.inhrelid
@@ -36,21 +50,32 @@ const TABLES: &str = ", family(place, name, oid, registered) as (
            t.atttypid = 'uuid'::regtype, t.attnotnull,
            exists (select from pg_index i
                     where i.indrelid = c.oid and i.indkey[0] = t.attnum
-                      and i.indpred is null and i.indisvalid)
+                      and i.indpred is null and i.indisvalid),
+           m.root = min(m.root) over (partition by m.place)
       from member m
       left join pg_class c on c.oid = m.oid
       left join pg_attribute t
         on t.attrelid = c.oid and t.attname = 'tenant_id' and not t.attisdropped
-     order by m.place, m.registered desc, m.name";
+     order by m.place, m.root, m.registered desc, m.name";
 
-/// The registered tenants' tables, each followed by its partitions and children.
+/// The registered tenants' tables, in a schema per tenant those of all schemas at once, each followed
+/// by its partitions and children.
 pub(in super::super) async fn tables(
     conn: &mut PgConnection,
     registry: &Registry,
+    options: &Options,
 ) -> Result<Vec<Table>, sqlx::Error> {
-    let names: Vec<_> = registry.tenant_tables().map(|name| quoted(name).to_string()).collect();
-    let mut query = QueryBuilder::new("with recursive named as (select * from unnest(");
-    query.push_bind(names).push("::text[]) with ordinality as given(name, place)), ");
+    let tables = registry.tenant_tables();
+    let mut query = QueryBuilder::new("with recursive ");
+    if options.isolation == Isolation::Schema {
+        schema::push_all(query.push("tenants as ("), &options.schema_names);
+        // One that names its schema is a finding already.
+        let names: Vec<_> = tables.filter(|name| !name.contains('.')).map(str::to_owned).collect();
+        query.push("), wanted as (select * from unnest(").push_bind(names).push(EVERYWHERE);
+    } else {
+        let names: Vec<_> = tables.map(|name| quoted(name).to_string()).collect();
+        query.push("wanted as (select * from unnest(").push_bind(names).push(FOUND);
+    }
     query.push(ACTING).push(TABLES);
     rows(conn, query).await?.iter().map(read).collect()
 }
@@ -73,5 +98,6 @@ fn read(row: &PgRow) -> Result<Table, sqlx::Error> {
             _ => TenantColumn::Nullable,
         },
         tenant_index: row.try_get(11)?,
+        sampled: row.try_get(12)?,
     })
 }

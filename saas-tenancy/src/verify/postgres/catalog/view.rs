@@ -1,7 +1,7 @@
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
-use super::super::bypass::{Definer, View};
+use super::super::view::View;
 use super::{about, rows};
 
 // A view on a view reads what that one reads. A materialized view is a copy, whoever reads it.
@@ -50,35 +50,4 @@ pub(in super::super) async fn views(
         })
     };
     rows(conn, about(oids, VIEWS)).await?.iter().map(read).collect()
-}
-
-// PostgreSQL keeps track of the tables in a body that begins with BEGIN ATOMIC and of no others, so
-// the text is searched as well. A trigger's function cannot be called. What is in `saas` is ours.
-const FUNCTIONS: &str = "
-    select format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)),
-           string_agg(distinct c.oid::regclass::text, ', ')
-      from pg_proc p
-      join pg_namespace n on n.oid = p.pronamespace
-      join pg_roles o on o.oid = p.proowner
-      join pg_class c on c.oid in (select oid from given)
-     where p.prosecdef and p.prokind in ('f', 'p') and p.prorettype <> 'trigger'::regtype
-       and n.nspname not in ('pg_catalog', 'information_schema', 'saas')
-       and exists (select from acting a
-                    where has_function_privilege(a.oid, p.oid, 'execute')
-                      and has_schema_privilege(a.oid, n.oid, 'usage'))
-       and (o.rolsuper or o.rolbypassrls
-            or (pg_has_role(o.oid, c.relowner, 'usage') and not c.relforcerowsecurity))
-       and (p.prosrc ~* ('\\m' || regexp_replace(c.relname, '(\\W)', '\\\\\\1', 'g') || '\\M')
-            or exists (select from pg_depend d
-                        where d.classid = 'pg_proc'::regclass and d.objid = p.oid
-                          and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid))
-     group by 1, p.oid
-     order by 1";
-
-pub(in super::super) async fn functions(
-    conn: &mut PgConnection,
-    oids: &[i64],
-) -> Result<Vec<Definer>, sqlx::Error> {
-    let read = |row: &PgRow| Ok(Definer { name: row.try_get(0)?, mentions: row.try_get(1)? });
-    rows(conn, about(oids, FUNCTIONS)).await?.iter().map(read).collect()
 }

@@ -1,4 +1,4 @@
-//! Judges views and functions that read tenants' tables with their owner's rights.
+//! Judges views that read tenants' tables with their owner's rights.
 
 use crate::Finding;
 
@@ -12,16 +12,7 @@ pub(super) struct View {
     pub(super) holders: String,
 }
 
-/// A `security definer` function that the role may call and that mentions a tenant's table, whose
-/// policies do not bind the function's owner.
-#[derive(Debug)]
-pub(super) struct Definer {
-    /// With its arguments.
-    pub(super) name: String,
-    pub(super) mentions: String,
-}
-
-pub(super) fn judge_view(view: &View) -> Finding {
+pub(super) fn judge(view: &View) -> Finding {
     let View { name, reads, holders, .. } = view;
     if view.materialized {
         return Finding::sql(
@@ -34,14 +25,5 @@ pub(super) fn judge_view(view: &View) -> Finding {
         format!("view {name} of {reads}"),
         "reads with its owner's rights, not with those of who asks",
         format!("alter view {name} set (security_invoker = true)"),
-    )
-}
-
-pub(super) fn judge_function(function: &Definer) -> Finding {
-    let Definer { name, mentions } = function;
-    Finding::sql(
-        format!("function {name}, which mentions {mentions}"),
-        "runs with the rights of an owner whom the wall does not bind",
-        format!("alter function {name} security invoker"),
     )
 }
