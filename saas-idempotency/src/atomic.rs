@@ -1,7 +1,8 @@
 //! Atomic mode: the record commits with the business rows, or neither does.
 
-use crate::backend::{self, Records};
-use crate::engine::Mode;
+use crate::backend::{self, Place, Records};
+use crate::engine::{Mode, Ticket};
+use crate::metrics::{self, Call};
 use crate::store::Outcome;
 use crate::{Error, Idempotency, Reply};
 
@@ -34,6 +35,10 @@ impl Idempotency {
     /// A second attempt waits for the first one's transaction, no longer than
     /// [`Policy::wait`](crate::Policy::wait), and then gets its reply or
     /// [`Error::InProgress`](crate::Error::InProgress).
+    /// A transaction of PostgreSQL at a stricter level than read committed cannot see that reply: it
+    /// gets the error, and the retry the reply.
+    ///
+    /// [`optimistic`](Self::optimistic) is cheaper where `work` may be undone.
     ///
     /// ```no_run
     /// # #[cfg(feature = "postgres")] mod pay {
@@ -73,28 +78,38 @@ impl Idempotency {
 
     /// Claims the key in the caller's transaction: the first half of [`atomic`](Self::atomic).
     pub async fn claim(&self, conn: &mut impl Records) -> Result<Claim, Error> {
-        let engine = self.engine();
-        let Some(ticket) = self.ticket() else {
+        let Some(ticket) = self.claimable()? else {
             return Ok(Claim::Fresh(Turn { handle: self.clone() }));
         };
-        if engine.mode != Mode::Atomic {
+        let engine = self.engine();
+        let attempt = engine.attempt(ticket);
+        let call = backend::put(conn, &attempt, None, Place::Transaction, engine.statements);
+        let answer = metrics::timed(Call::Claim, call).await;
+        let verdict = engine.judge(ticket, answer);
+        // Only an attempt whose turn it is has an outcome of its own.
+        self.settle(!matches!(verdict, Ok(Ok(_))));
+        match verdict.inspect_err(refused)? {
+            Ok(attempt) => {
+                self.set_attempt(attempt);
+                Ok(Claim::Fresh(Turn { handle: self.clone() }))
+            }
+            Err(reply) => {
+                metrics::request("replayed");
+                Ok(Claim::Replay(reply))
+            }
+        }
+    }
+
+    /// What a handler claims or records by itself, if the client sent a key.
+    pub(crate) fn claimable(&self) -> Result<Option<&Ticket>, Error> {
+        let ticket = self.ticket();
+        if ticket.is_some() && self.engine().mode != Mode::Atomic {
             let error =
                 Error::Misuse("a handler claims a key, but its layer is not in atomic mode");
             error.log();
             return Err(error);
         }
-        let attempt = engine.attempt(ticket);
-        let answer = backend::put(conn, &attempt, None, true, engine.statements).await;
-        let verdict = engine.judge(ticket, answer);
-        // Only an attempt whose turn it is has an outcome of its own.
-        self.settle(!matches!(verdict, Ok(Ok(_))));
-        match verdict.inspect_err(Error::log)? {
-            Ok(attempt) => {
-                self.set_attempt(attempt);
-                Ok(Claim::Fresh(Turn { handle: self.clone() }))
-            }
-            Err(reply) => Ok(Claim::Replay(reply)),
-        }
+        Ok(ticket)
     }
 }
 
@@ -107,15 +122,21 @@ impl Turn {
         // From here on the transaction knows more than the layer does.
         handle.settle(true);
         let outcome = Outcome::of(reply.clone(), handle.engine().policy.response_cap);
-        let recorded = conn
-            .complete(&ticket.lease, &outcome, handle.engine().statements)
-            .await
-            .and_then(|recorded| match recorded {
+        let outcome = &*handle.engine().seal(ticket, &outcome);
+        let call = conn.complete(&ticket.lease, outcome, handle.engine().statements);
+        let recorded =
+            metrics::timed(Call::Complete, call).await.and_then(|recorded| match recorded {
                 true => Ok(()),
                 false => {
                     Err(Error::Misuse("a reply is recorded outside the transaction of its claim"))
                 }
             });
+        metrics::request(recorded.as_ref().map_or_else(Error::outcome, |()| "executed"));
         recorded.inspect_err(Error::log)
     }
+}
+
+fn refused(error: &Error) {
+    metrics::request(error.outcome());
+    error.log();
 }

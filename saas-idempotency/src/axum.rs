@@ -16,8 +16,7 @@ impl<S: Sync> FromRequestParts<S> for Idempotency {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
-        const UNCOVERED: Error = Error::Misuse("no idempotency layer covers this route and method");
-        parts.extensions.get().cloned().ok_or(UNCOVERED)
+        parts.extensions.get().cloned().ok_or(Error::UNCOVERED)
     }
 }
 

@@ -1,6 +1,8 @@
 use chrono::{DateTime, Utc};
 use futures_core::future::BoxFuture;
 use saas_core::sql::{Migrations, Statements};
+use sqlx::{Connection, Database};
+use sqlx_core::transaction::TransactionManager;
 
 use crate::Error;
 use crate::store::{Attempt, Claimed, Lease, Outcome, Record};
@@ -28,20 +30,36 @@ pub enum Put {
 ///
 /// It stands on the connection and not on the database, so that the type of a transaction tells
 /// which one is meant.
-pub trait Records: Send {
+pub trait Records: Connection {
     #[doc(hidden)]
     const MIGRATIONS: Migrations;
 
-    // Claims the record, or records `outcome` where there is one, unless another holds it.
-    // `in_transaction` tells that the caller's transaction is open.
+    // Claims the record, or records `outcome` where there is one, unless another holds it. Reads
+    // first: a replay costs no more than that.
     #[doc(hidden)]
     fn put<'c>(
         &'c mut self,
         attempt: &'c Attempt,
         outcome: Option<&'c Outcome>,
-        in_transaction: bool,
         statements: Statements,
     ) -> BoxFuture<'c, Result<Put, Error>>;
+
+    // The same in the caller's transaction. Writes first.
+    #[doc(hidden)]
+    fn put_within<'c>(
+        &'c mut self,
+        attempt: &'c Attempt,
+        outcome: Option<&'c Outcome>,
+        statements: Statements,
+    ) -> BoxFuture<'c, Result<Put, Error>>;
+
+    // The record, unless it may be claimed. In the caller's transaction, whose first statement it is.
+    #[doc(hidden)]
+    fn look<'c>(
+        &'c mut self,
+        attempt: &'c Attempt,
+        statements: Statements,
+    ) -> BoxFuture<'c, Result<Option<Record>, Error>>;
 
     #[doc(hidden)]
     fn complete<'c>(
@@ -75,22 +93,43 @@ pub trait Records: Send {
     ) -> BoxFuture<'_, Result<u64, Error>>;
 }
 
+/// Where a claim is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On a connection of the store's own.
+    Store,
+    /// In the caller's transaction.
+    Transaction,
+}
+
 /// Puts until it is won or found. An empty answer is never taken for leave to execute.
 pub(crate) async fn put(
     conn: &mut impl Records,
     attempt: &Attempt,
     outcome: Option<&Outcome>,
-    in_transaction: bool,
+    place: Place,
     statements: Statements,
 ) -> Result<Claimed, Error> {
     for _ in 0..LOOKS {
-        match conn.put(attempt, outcome, in_transaction, statements).await? {
+        let put = match place {
+            Place::Store => conn.put(attempt, outcome, statements),
+            Place::Transaction => conn.put_within(attempt, outcome, statements),
+        };
+        match put.await? {
             Put::Won(attempt) => return Ok(Claimed::Won { attempt }),
             Put::Found(record) => return Ok(Claimed::Found(record)),
             Put::Lost => {}
         }
     }
     Err(Error::Contended)
+}
+
+/// Undoes the caller's transaction and opens another in its place, which sees what was committed
+/// meanwhile.
+pub(crate) async fn afresh<C: Records>(conn: &mut C) -> Result<(), sqlx::Error> {
+    type Transactions<C> = <<C as Connection>::Database as Database>::TransactionManager;
+    Transactions::<C>::rollback(conn).await?;
+    Transactions::<C>::begin(conn, None).await
 }
 
 /// The columns that tell how a request ended, as a record's `outcome`.

@@ -1,5 +1,6 @@
 //! What is decided before and after the store is asked, in plain values: no framework, no I/O.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use saas_core::Clock;
@@ -9,7 +10,7 @@ use crate::fingerprint::Unfinished;
 use crate::handle::Idempotency;
 use crate::key::Key;
 use crate::store::{Attempt, Claimed, Lease, Outcome, Record};
-use crate::{Error, Fingerprint, Keep, Policy, RecordId, Reply, Scope};
+use crate::{Coverage, Error, Fingerprint, Keep, Policy, RecordId, Reply, Scope};
 
 /// Who claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,17 +69,20 @@ impl Engine {
     /// Checks, in this order: scope, key, size.
     pub(crate) fn admit(self: &Arc<Self>, head: &Head<'_>) -> Result<Admission, Error> {
         let policy = &self.policy;
-        if !policy.covers(head.method) {
+        let coverage = policy.coverage(head.method, head.target);
+        if coverage == Coverage::Not {
             return Ok(Admission::Pass);
         }
+        // Whoever did not call `checked` learns it here, and nothing runs by a policy like that.
+        policy.flaw().map_or(Ok(()), |flaw| Err(Error::Policy(flaw)))?;
         let scope = head
             .scope
             .filter(|scope| policy.anonymous || !scope.is_anonymous())
             .ok_or(Error::MissingScope)?;
         let Some(key) = Key::parse(&head.keys)? else {
-            return match policy.required {
-                true => Err(Error::MissingKey),
-                false => Ok(Admission::Keyless(Idempotency::new(self.clone(), None))),
+            return match coverage {
+                Coverage::Required => Err(Error::MissingKey),
+                _ => Ok(Admission::Keyless(Idempotency::new(self.clone(), None))),
             };
         };
         self.fits(head.content_length.unwrap_or(0))?;
@@ -111,7 +115,10 @@ impl Engine {
             now,
             lease_until: self.policy.lease_until(now),
             expires_at: self.policy.expires_at(now),
-            wait: self.policy.wait,
+            wait: match self.mode {
+                Mode::Standalone => self.policy.wait,
+                Mode::Atomic => self.policy.turn_wait(),
+            },
         }
     }
 
@@ -135,12 +142,17 @@ impl Engine {
                 Err(Error::NotKept { status })
             }
             Ok(Claimed::Found(Record { outcome: Some(Outcome::Reply(reply)), .. })) => {
-                Ok(Err(reply.into_replay()))
+                Ok(Err(self.policy.open(ticket, reply)?.into_replay()))
             }
             // The store waited for another's transaction; it knows no policy.
             Err(Error::InProgress { .. }) => Err(Error::InProgress { retry_after }),
             Err(error) => Err(error),
         }
+    }
+
+    /// The form in which this request's outcome is stored.
+    pub(crate) fn seal<'o>(&self, ticket: &Ticket, outcome: &'o Outcome) -> Cow<'o, Outcome> {
+        self.policy.seal(ticket, outcome)
     }
 
     /// Whether the response to this request is to be recorded by the shell.
@@ -161,89 +173,4 @@ impl Engine {
 }
 
 #[cfg(test)]
-mod tests {
-    use saas_core::{ManualClock, TenantId};
-
-    use super::*;
-
-    fn engine(policy: Policy) -> Arc<Engine> {
-        Arc::new(Engine {
-            policy,
-            mode: Mode::Standalone,
-            clock: Arc::new(ManualClock::at(chrono::DateTime::UNIX_EPOCH)),
-            #[cfg(feature = "sqlx")]
-            statements: Default::default(),
-        })
-    }
-
-    fn head<'a>(scope: Option<&'a Scope>, keys: &[&'a [u8]]) -> Head<'a> {
-        Head {
-            method: "POST",
-            target: "/invoices?draft=1",
-            content_type: Some(b"application/json"),
-            content_length: None,
-            keys: keys.to_vec(),
-            scope,
-        }
-    }
-
-    fn ticket(engine: &Arc<Engine>, head: &Head<'_>, body: &[u8]) -> Ticket {
-        match engine.admit(head) {
-            Ok(Admission::Keyed(pending)) => *engine.identify(pending, body).ticket().unwrap(),
-            _ => panic!("not admitted"),
-        }
-    }
-
-    #[test]
-    fn the_scope_is_checked_before_the_key_and_the_key_before_the_size() {
-        let engine = engine(Policy::default());
-        let scope = Scope::tenant(TenantId::new());
-        let huge = |head| Head { content_length: Some(u64::MAX), ..head };
-        assert!(matches!(engine.admit(&huge(head(None, &[b""]))), Err(Error::MissingScope)));
-        assert!(matches!(
-            engine.admit(&huge(head(Some(&scope), &[b""]))),
-            Err(Error::MalformedKey)
-        ));
-        assert!(matches!(engine.admit(&huge(head(Some(&scope), &[]))), Err(Error::MissingKey)));
-        assert!(matches!(
-            engine.admit(&huge(head(Some(&scope), &[b"k"]))),
-            Err(Error::TooLarge { cap: 1_048_576 }),
-        ));
-    }
-
-    #[test]
-    fn anonymous_requests_need_the_policys_leave() {
-        let scope = Scope::anonymous();
-        let refused = engine(Policy::default()).admit(&head(Some(&scope), &[b"k"]));
-        assert!(matches!(refused, Err(Error::MissingScope)));
-        let taken = engine(Policy::default().allow_anonymous()).admit(&head(Some(&scope), &[b"k"]));
-        assert!(matches!(taken, Ok(Admission::Keyed(_))));
-    }
-
-    #[test]
-    fn a_mismatch_wins_over_in_progress_and_over_a_reply() {
-        let engine = engine(Policy::default());
-        let scope = Scope::tenant(TenantId::new());
-        let one = ticket(&engine, &head(Some(&scope), &[b"k"]), b"one");
-        let other = ticket(&engine, &head(Some(&scope), &[b"\"k\""]), b"other");
-        assert_eq!(one.lease.id, other.lease.id);
-        for outcome in [None, Some(Outcome::Reply(Reply::new(201)))] {
-            let found = Claimed::Found(Record { fingerprint: other.fingerprint, outcome });
-            assert!(matches!(engine.judge(&one, Ok(found)), Err(Error::Reused)));
-        }
-    }
-
-    #[test]
-    fn path_query_method_type_and_mount_belong_to_the_request() {
-        let scope = Scope::tenant(TenantId::new());
-        let plain = engine(Policy::default());
-        let base = || head(Some(&scope), &[b"k"]);
-        let of = |head: &Head<'_>| ticket(&plain, head, b"").fingerprint;
-        assert_eq!(of(&base()), of(&base()));
-        assert_ne!(of(&base()), of(&Head { target: "/invoices", ..base() }));
-        assert_ne!(of(&base()), of(&Head { method: "PATCH", ..base() }));
-        assert_ne!(of(&base()), of(&Head { content_type: None, ..base() }));
-        let mounted = engine(Policy::default().mount("/v2"));
-        assert_ne!(of(&base()), ticket(&mounted, &base(), b"").fingerprint);
-    }
-}
+pub(crate) mod tests;

@@ -1,11 +1,29 @@
+mod problem;
+
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use saas_core::Problem;
+use crate::SealError;
 
 /// Why a request was not run, or its reply not recorded.
 ///
-/// Turns into a [`Problem`]; no variant holds a key, a body or what another client was told.
+/// Turns into a [`Problem`](saas_core::Problem); no variant holds a key, a body or what another client was told.
+///
+/// | variant | status | kind | problem type, after `urn:problem-type:` |
+/// |---|---|---|---|
+/// | [`MissingKey`](Self::MissingKey) | 400 | Invalid | `idempotency-key-missing` |
+/// | [`SeveralKeys`](Self::SeveralKeys), [`MalformedKey`](Self::MalformedKey) | 400 | Invalid | `idempotency-key-malformed` |
+/// | [`BrokenBody`](Self::BrokenBody) | 400 | Invalid | `request-body-incomplete` |
+/// | [`TooLarge`](Self::TooLarge) | 413 | Invalid | `request-body-too-large` |
+/// | [`Reused`](Self::Reused) | 422 | Invalid | `idempotency-key-reused` |
+/// | [`InProgress`](Self::InProgress) | 409, `Retry-After` | Conflict | `idempotency-in-progress` |
+/// | [`NotKept`](Self::NotKept) | 409, `executed_status` in the body | Conflict | `idempotency-response-not-kept` |
+/// | [`Contended`](Self::Contended), [`Store`](Self::Store) | 503, `Retry-After` | Unavailable | `idempotency-store-unavailable` |
+/// | [`Unreadable`](Self::Unreadable), [`Sealed`](Self::Sealed) | 500 | Bug | `idempotency-record-unreadable` |
+/// | [`MissingScope`](Self::MissingScope), [`Policy`](Self::Policy), [`Serialize`](Self::Serialize), [`Misuse`](Self::Misuse) | 500 | Bug | `about:blank` |
+///
+/// Each of them stands in the place of a run: what is answered so was not executed, unless by an
+/// earlier attempt.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -55,6 +73,12 @@ pub enum Error {
     /// The store holds something that this release cannot read. Nothing was run.
     #[error("the stored reply is not readable")]
     Unreadable,
+    /// The stored reply does not open. Nothing was run.
+    #[error("the stored reply does not open")]
+    Sealed(#[source] SealError),
+    /// The layer's policy makes no sense. Nothing was run.
+    #[error("the policy makes no sense: {0}")]
+    Policy(&'static str),
     /// A reply's body did not serialize.
     #[error("the reply did not serialize")]
     Serialize(#[source] serde_json::Error),
@@ -89,11 +113,43 @@ impl Error {
             | Self::Reused => ErrorKind::Invalid,
             Self::InProgress { .. } | Self::NotKept { .. } => ErrorKind::Conflict,
             Self::Contended | Self::Store(_) => ErrorKind::Unavailable,
-            Self::MissingScope | Self::Unreadable | Self::Serialize(_) | Self::Misuse(_) => {
-                ErrorKind::Bug
-            }
+            Self::MissingScope
+            | Self::Unreadable
+            | Self::Sealed(_)
+            | Self::Policy(_)
+            | Self::Serialize(_)
+            | Self::Misuse(_) => ErrorKind::Bug,
         }
     }
+
+    /// The status it is answered with.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::MissingKey | Self::SeveralKeys | Self::MalformedKey | Self::BrokenBody => 400,
+            Self::InProgress { .. } | Self::NotKept { .. } => 409,
+            Self::TooLarge { .. } => 413,
+            Self::Reused => 422,
+            Self::Contended | Self::Store(_) => 503,
+            _ => 500,
+        }
+    }
+
+    /// Its name among the outcomes that are counted.
+    #[cfg(any(feature = "shell", feature = "sqlx"))]
+    pub(crate) fn outcome(&self) -> &'static str {
+        match self {
+            Self::InProgress { .. } => "in_progress",
+            Self::NotKept { .. } => "not_kept",
+            Self::Reused => "mismatch",
+            Self::Contended | Self::Store(_) | Self::Unreadable | Self::Sealed(_) => "store_error",
+            _ => "refused",
+        }
+    }
+
+    /// A handler wants a handle, but its request has none.
+    #[cfg(any(feature = "axum", feature = "actix"))]
+    pub(crate) const UNCOVERED: Self =
+        Self::Misuse("no idempotency layer covers this route and method");
 
     /// Tells the operator what the client is not told.
     pub(crate) fn log(&self) {
@@ -107,51 +163,15 @@ impl Error {
     }
 }
 
+impl From<SealError> for Error {
+    fn from(error: SealError) -> Self {
+        Self::Sealed(error)
+    }
+}
+
 #[cfg(feature = "sqlx")]
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::MissingKey => Problem::new(400)
-                .with_type("urn:problem-type:idempotency-key-missing")
-                .with_title("Idempotency-Key is missing")
-                .detail("this operation requires an Idempotency-Key header"),
-            Error::SeveralKeys | Error::MalformedKey => Problem::new(400)
-                .with_type("urn:problem-type:idempotency-key-malformed")
-                .with_title("Idempotency-Key is malformed")
-                .detail("send one key of 1 to 255 visible ASCII characters"),
-            Error::TooLarge { cap } => {
-                Problem::new(413).detail(format!("the body may have at most {cap} bytes"))
-            }
-            Error::BrokenBody => Problem::new(400).detail("the body ended early"),
-            Error::Reused => Problem::new(422)
-                .with_type("urn:problem-type:idempotency-key-reused")
-                .with_title("Idempotency-Key is already used")
-                .detail("this key was used for another request; use a new key"),
-            Error::InProgress { retry_after } => {
-                let seconds = retry_after.as_secs().max(1);
-                Problem::new(409)
-                    .with_type("urn:problem-type:idempotency-in-progress")
-                    .with_title("A request is outstanding for this Idempotency-Key")
-                    .detail("another attempt of this request is in progress; try again")
-                    .header("retry-after", seconds.to_string())
-            }
-            Error::NotKept { status } => Problem::new(409)
-                .with_type("urn:problem-type:idempotency-response-not-kept")
-                .with_title("The request was executed and its response was not kept")
-                .detail("do not repeat this request; fetch what it made")
-                .with("executed_status", status),
-            Error::Contended | Error::Store(_) => {
-                Problem::new(503).detail("try again").header("retry-after", "1")
-            }
-            Error::MissingScope | Error::Unreadable | Error::Serialize(_) | Error::Misuse(_) => {
-                Problem::new(500)
-            }
-        }
     }
 }

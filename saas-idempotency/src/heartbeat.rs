@@ -1,31 +1,30 @@
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 
-use crate::Idempotency;
-use crate::engine::Mode;
 use crate::gate::Gate;
+use crate::store::Lease;
 
-/// Renews a lease until it is dropped.
+/// Renews a lease until it is dropped. Atomic mode needs none: the open transaction holds the key.
 ///
-/// It is a task of its own, so that a handler that keeps its thread busy does not lose its lease;
-/// and it ends between two renewals, never within one.
+/// It is a task of its own, so that a handler that keeps its thread busy does not lose its lease
+/// where there are several threads; and it ends between two renewals, never within one.
 pub(crate) struct Heartbeat {
     _alive: oneshot::Sender<()>,
 }
 
 impl Heartbeat {
-    /// `None` where there is no lease: in atomic mode the open transaction holds the key.
-    pub(crate) fn start(gate: &Gate, handle: &Idempotency) -> Option<Self> {
-        let lease = handle.ticket().filter(|_| gate.engine.mode == Mode::Standalone)?.lease;
+    pub(crate) fn start(gate: Gate, lease: Lease) -> Self {
         let (alive, mut dropped) = oneshot::channel::<()>();
-        let gate = gate.clone();
         tokio::spawn(async move {
+            let policy = &gate.engine.policy;
             loop {
                 tokio::select! {
                     _ = &mut dropped => return,
-                    () = tokio::time::sleep(gate.engine.policy.heartbeat()) => {}
+                    () = tokio::time::sleep(policy.renewal()) => {}
                 }
-                let until = gate.engine.policy.lease_until(gate.engine.clock.now());
-                match gate.store.renew(&lease, until).await {
+                let until = policy.lease_until(gate.engine.clock.now());
+                match gate.in_time(Duration::ZERO, gate.store.renew(&lease, until)).await {
                     Ok(true) => {}
                     // Completed in this moment, or taken over.
                     Ok(false) => return,
@@ -33,6 +32,6 @@ impl Heartbeat {
                 }
             }
         });
-        Some(Self { _alive: alive })
+        Self { _alive: alive }
     }
 }

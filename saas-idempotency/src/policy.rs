@@ -1,8 +1,17 @@
+mod coverage;
+mod flaw;
+mod keeping;
+
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+
+use self::coverage::Decide;
+pub use self::coverage::{Coverage, Route};
+pub use self::keeping::Keep;
+use self::keeping::Keeping;
 
 /// What is covered, what is kept, and for how long.
 ///
@@ -10,76 +19,69 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// use std::time::Duration;
 /// use saas_idempotency::Policy;
 ///
+/// # fn main() -> Result<(), saas_idempotency::Error> {
 /// let policy = Policy::default()
 ///     .retention(Duration::from_secs(7 * 86_400))
 ///     .release(400)                 // malformed input was answered before the handler ran
-///     .optional();
+///     .optional()
+///     .checked()?;                  // at the start, rather than at the first request
+/// # Ok(()) }
 /// ```
-#[derive(Debug, Clone)]
+///
+/// Routes that differ get a layer each, with a policy each; where that is clumsy,
+/// [`routes`](Self::routes) decides by method and path.
+#[derive(Clone)]
 pub struct Policy {
     methods: Vec<Cow<'static, str>>,
+    required: bool,
+    routes: Option<Decide>,
     pub(crate) header: Cow<'static, str>,
     pub(crate) mount: Cow<'static, str>,
-    pub(crate) required: bool,
+    pub(crate) documentation: Option<Cow<'static, str>>,
     pub(crate) anonymous: bool,
     pub(crate) request_cap: usize,
     pub(crate) response_cap: usize,
-    keeps_everything: bool,
-    statuses: BTreeMap<u16, bool>,
+    keeping: Keeping,
+    #[cfg(feature = "aead")]
+    pub(crate) keys: Option<crate::SealingKeys>,
     retention: Duration,
     lease: Duration,
+    heartbeat: Option<Duration>,
     pub(crate) wait: Duration,
+    pub(crate) reply_wait: Option<Duration>,
     pub(crate) retry_after: Duration,
-}
-
-/// A handler's word on its own response, stronger than the policy. Put it into the response's
-/// extensions; with axum, `(Keep::No, response)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
-    /// Record the response: every retry gets it.
-    Yes,
-    /// Forget the key: a retry runs the handler again.
-    No,
+    pub(crate) store_timeout: Duration,
 }
 
 impl Default for Policy {
     /// POST and PATCH, key required, 1 MiB for each body, 24 hours of retention, a lease of 30
-    /// seconds, 2 seconds of waiting.
+    /// seconds, 2 seconds of waiting for another's transaction, 5 seconds for the store.
     fn default() -> Self {
         Self {
             methods: vec!["POST".into(), "PATCH".into()],
+            required: true,
+            routes: None,
             header: "idempotency-key".into(),
             mount: "".into(),
-            required: true,
+            documentation: None,
             anonymous: false,
             request_cap: 1 << 20,
             response_cap: 1 << 20,
-            keeps_everything: false,
-            statuses: BTreeMap::new(),
+            keeping: Keeping::default(),
+            #[cfg(feature = "aead")]
+            keys: None,
             retention: Duration::from_secs(86_400),
             lease: Duration::from_secs(30),
+            heartbeat: None,
             wait: Duration::from_secs(2),
+            reply_wait: None,
             retry_after: Duration::from_secs(1),
+            store_timeout: Duration::from_secs(5),
         }
     }
 }
 
 impl Policy {
-    /// Keeps every outcome, failures too, as Stripe's v1 API does.
-    pub fn stripe_v1() -> Self {
-        Self { keeps_everything: true, ..Self::default() }
-    }
-
-    /// Which methods are covered. All others pass untouched and unbuffered.
-    #[must_use]
-    pub fn methods<M: Into<Cow<'static, str>>>(
-        mut self,
-        methods: impl IntoIterator<Item = M>,
-    ) -> Self {
-        self.methods = methods.into_iter().map(Into::into).collect();
-        self
-    }
-
     /// The name of the header, `idempotency-key` by default.
     #[must_use]
     pub fn header(mut self, name: impl Into<Cow<'static, str>>) -> Self {
@@ -95,10 +97,11 @@ impl Policy {
         self
     }
 
-    /// A request without a key passes, uncovered; without this it is answered 400.
+    /// Where clients read about your keys: what the layer refuses with 400, 409 or 422 links to it,
+    /// as the draft wants (section 2.7).
     #[must_use]
-    pub fn optional(mut self) -> Self {
-        self.required = false;
+    pub fn documentation(mut self, url: impl Into<Cow<'static, str>>) -> Self {
+        self.documentation = Some(url.into());
         self
     }
 
@@ -124,17 +127,14 @@ impl Policy {
         self
     }
 
-    /// Records responses of this status.
+    /// Seals stored replies, headers and body: who reads the store alone does not read them, and a
+    /// reply that was altered or moved there is answered 500, never executed again. The status
+    /// stays readable.
+    #[cfg(feature = "aead")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "aead")))]
     #[must_use]
-    pub fn keep(mut self, status: u16) -> Self {
-        self.statuses.insert(status, true);
-        self
-    }
-
-    /// Forgets the key where the response has this status, so that a retry runs.
-    #[must_use]
-    pub fn release(mut self, status: u16) -> Self {
-        self.statuses.insert(status, false);
+    pub fn sealed(mut self, keys: crate::SealingKeys) -> Self {
+        self.keys = Some(keys);
         self
     }
 
@@ -145,11 +145,17 @@ impl Policy {
         self
     }
 
-    /// How long a claim stands without a sign of life; it is renewed three times as often. After
-    /// that another attempt takes over.
+    /// How long a claim stands without a sign of life. After that another attempt takes over.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
+        self
+    }
+
+    /// How often a lease is renewed while its handler runs; a third of the lease if not said.
+    #[must_use]
+    pub fn heartbeat(mut self, every: Duration) -> Self {
+        self.heartbeat = Some(every);
         self
     }
 
@@ -161,6 +167,18 @@ impl Policy {
         self
     }
 
+    /// A duplicate of a request in progress waits this long for its reply before it is answered
+    /// 409; if the first attempt ends without one that is kept, a duplicate that waits runs.
+    ///
+    /// In standalone mode it looks at the store ever less often, once a second in the end, and
+    /// stops when its client goes. In atomic mode it waits in memory for those of
+    /// its own process, and at the index, with its connection, for those of others.
+    #[must_use]
+    pub fn wait_for_reply(mut self, wait: Duration) -> Self {
+        self.reply_wait = Some(wait);
+        self
+    }
+
     /// What `Retry-After` tells the loser of a race; whole seconds, at least one.
     #[must_use]
     pub fn retry_after(mut self, retry_after: Duration) -> Self {
@@ -168,29 +186,11 @@ impl Policy {
         self
     }
 
-    pub(crate) fn covers(&self, method: &str) -> bool {
-        self.methods.iter().any(|covered| covered == method)
-    }
-
-    /// Whether a response of this status is recorded.
-    pub(crate) fn keeps(&self, status: u16, word: Option<Keep>) -> bool {
-        match word {
-            Some(word) => word == Keep::Yes,
-            None => {
-                self.statuses.get(&status).copied().unwrap_or_else(|| self.keeps_by_default(status))
-            }
-        }
-    }
-
-    fn keeps_by_default(&self, status: u16) -> bool {
-        match status {
-            ..200 => false,
-            _ if self.keeps_everything => true,
-            // The client can mend these, or time does, without a new key.
-            401 | 403 | 408 | 413 | 421 | 425 | 429 => false,
-            200..=499 => true,
-            _ => false,
-        }
+    /// How long the layer waits for one answer of its store, before it counts as down.
+    #[must_use]
+    pub fn store_timeout(mut self, timeout: Duration) -> Self {
+        self.store_timeout = timeout;
+        self
     }
 
     pub(crate) fn lease_until(&self, now: DateTime<Utc>) -> DateTime<Utc> {
@@ -201,10 +201,14 @@ impl Policy {
         later(now, self.retention.max(self.lease))
     }
 
+    /// How long an attempt waits for another's transaction.
+    pub(crate) fn turn_wait(&self) -> Duration {
+        self.wait.max(self.reply_wait.unwrap_or_default())
+    }
+
     /// How often a lease is renewed.
-    #[cfg(feature = "tower")]
-    pub(crate) fn heartbeat(&self) -> Duration {
-        self.lease / 3
+    pub(crate) fn renewal(&self) -> Duration {
+        self.heartbeat.unwrap_or(self.lease / 3)
     }
 }
 
@@ -214,42 +218,21 @@ fn later(now: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
     saas_core::truncate_to_micros(now + by)
 }
 
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("methods", &self.methods)
+            .field("required", &self.required)
+            .field("header", &self.header)
+            .field("retention", &self.retention)
+            .field("lease", &self.lease)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn success_redirects_and_final_client_errors_are_kept() {
-        let policy = Policy::default();
-        for status in [200, 201, 202, 204, 302, 303, 400, 404, 409, 410, 412, 415, 422] {
-            assert!(policy.keeps(status, None), "{status}");
-        }
-        for status in [101, 401, 403, 408, 413, 421, 425, 429, 500, 502, 503, 504, 599] {
-            assert!(!policy.keeps(status, None), "{status}");
-        }
-    }
-
-    #[test]
-    fn stripes_preset_keeps_failures() {
-        for status in [200, 401, 429, 500, 503] {
-            assert!(Policy::stripe_v1().keeps(status, None), "{status}");
-        }
-    }
-
-    #[test]
-    fn the_handler_overrules_the_policy_and_the_policy_the_default() {
-        let policy = Policy::default().release(404).keep(503);
-        assert!(!policy.keeps(404, None) && policy.keeps(503, None));
-        assert!(policy.keeps(404, Some(Keep::Yes)) && !policy.keeps(201, Some(Keep::No)));
-    }
-
-    #[test]
-    fn only_post_and_patch_are_covered_unless_told() {
-        let policy = Policy::default();
-        assert!(policy.covers("POST") && policy.covers("PATCH"));
-        assert!(!policy.covers("GET") && !policy.covers("PUT") && !policy.covers("DELETE"));
-        assert!(Policy::default().methods(["DELETE"]).covers("DELETE"));
-    }
 
     #[test]
     fn a_record_outlives_its_lease_and_no_duration_overflows() {
@@ -257,5 +240,12 @@ mod tests {
         let policy = Policy::default().retention(Duration::ZERO).lease(Duration::MAX);
         assert!(policy.lease_until(now) > now);
         assert_eq!(policy.lease_until(now), policy.expires_at(now));
+    }
+
+    #[test]
+    fn a_lease_is_renewed_three_times_unless_told() {
+        let policy = Policy::default().lease(Duration::from_secs(9));
+        assert_eq!(policy.renewal(), Duration::from_secs(3));
+        assert_eq!(policy.heartbeat(Duration::from_secs(1)).renewal(), Duration::from_secs(1));
     }
 }

@@ -1,33 +1,20 @@
+mod claim;
+
 use chrono::{DateTime, Utc};
 use futures_core::future::BoxFuture;
 use saas_core::sql::{Migrations, Statements};
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnection;
-use sqlx::{Postgres, QueryBuilder, Row};
+use sqlx::{Postgres, QueryBuilder};
 
 use crate::Error;
-use crate::backend::{Put, Records, columns, record};
-use crate::store::{Attempt, Lease, Outcome};
+use crate::backend::{Put, Records, columns};
+use crate::store::{Attempt, Lease, Outcome, Record};
 
 pub(crate) const GRANTS: &[&str] = &[
     "grant usage on schema saas to :role",
     "grant select, insert, update, delete on saas.idempotency_keys to :role",
 ];
-
-// Reads first: a replay writes nothing, and the function is not even called. `old` holds the record
-// unless it may be claimed; the function says the same condition again, on what is there by then.
-const PUT: &str = "
-with old as materialized (
-    select fingerprint, status, reply
-    from saas.idempotency_keys
-    where tenant_id = $1 and key = $2
-      and not (expires_at <= $5 and (status is not null or lease_until <= $5))
-      and not (status is null and (token = $4 or lease_until <= $5 and fingerprint = $3))
-)
-select null::integer as attempt, fingerprint, status, reply from old
-union all
-select saas.idempotency_put($1, $2, $3, $4, $5, $6, $7, $8, $9, $10), null, null, null
-where not exists (select from old)";
 
 const COMPLETE: &str = "
 update saas.idempotency_keys
@@ -66,34 +53,26 @@ impl Records for PgConnection {
         &'c mut self,
         attempt: &'c Attempt,
         outcome: Option<&'c Outcome>,
-        _in_transaction: bool,
         statements: Statements,
     ) -> BoxFuture<'c, Result<Put, Error>> {
-        Box::pin(async move {
-            let (status, reply) = columns(outcome);
-            let row = sqlx::query(PUT)
-                .bind(attempt.lease.id.tenant())
-                .bind(&attempt.lease.id.digest()[..])
-                .bind(&attempt.fingerprint.as_bytes()[..])
-                .bind(attempt.lease.token)
-                .bind(attempt.now)
-                .bind(attempt.lease_until)
-                .bind(attempt.expires_at)
-                // Zero would mean for ever.
-                .bind(i32::try_from(attempt.wait.as_millis()).unwrap_or(i32::MAX).max(1))
-                .bind(status)
-                .bind(reply)
-                .persistent(statements == Statements::Named)
-                .fetch_one(self)
-                .await
-                .map_err(failure)?;
-            if let Some(fingerprint) = row.try_get::<Option<&[u8]>, _>("fingerprint")? {
-                let found = record(fingerprint, row.try_get("status")?, row.try_get("reply")?)?;
-                return Ok(Put::Found(found));
-            }
-            let attempt: Option<i32> = row.try_get("attempt")?;
-            Ok(attempt.map_or(Put::Lost, |attempt| Put::Won(attempt.unsigned_abs())))
-        })
+        Box::pin(claim::put(self, attempt, outcome, statements))
+    }
+
+    fn put_within<'c>(
+        &'c mut self,
+        attempt: &'c Attempt,
+        outcome: Option<&'c Outcome>,
+        statements: Statements,
+    ) -> BoxFuture<'c, Result<Put, Error>> {
+        Box::pin(claim::put_within(self, attempt, outcome, statements))
+    }
+
+    fn look<'c>(
+        &'c mut self,
+        attempt: &'c Attempt,
+        statements: Statements,
+    ) -> BoxFuture<'c, Result<Option<Record>, Error>> {
+        Box::pin(claim::look(self, attempt, statements))
     }
 
     fn complete<'c>(

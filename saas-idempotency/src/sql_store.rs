@@ -2,11 +2,12 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use futures_core::future::BoxFuture;
+use saas_core::schema::Dialect;
 use saas_core::sql::Statements;
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection, Pool};
 
-use crate::backend::{self, Records};
+use crate::backend::{self, Place, Records};
 use crate::store::{Attempt, Claimed, Lease, Outcome, Store};
 use crate::{Backend, Error};
 
@@ -14,6 +15,9 @@ use crate::{Backend, Error};
 ///
 /// Every call is one statement that commits by itself, and a claim that finds a record writes
 /// nothing (on SQLite a claim that wins is two statements).
+///
+/// A SQLite database in memory needs a pool of one connection: several share a cache, whose locks
+/// no timeout waits for, and claims at once are answered with an error then.
 pub struct SqlStore<DB: Backend> {
     pool: Pool<DB>,
     statements: Statements,
@@ -33,8 +37,9 @@ impl<DB: Backend> SqlStore<DB> {
         self
     }
 
+    /// SQLite has no pooler in front of it, and a transaction there must not read before it writes.
     fn in_transaction(&self) -> bool {
-        self.statements == Statements::Unnamed
+        self.statements == Statements::Unnamed && DB::DIALECT == Dialect::Postgres
     }
 }
 
@@ -77,7 +82,7 @@ macro_rules! call {
 
 impl<DB: Backend> Store for SqlStore<DB> {
     fn claim<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<Claimed, Error>> {
-        call!(self, conn => backend::put(conn, attempt, None, self.in_transaction(), self.statements))
+        call!(self, conn => backend::put(conn, attempt, None, Place::Store, self.statements))
     }
 
     fn complete<'a>(
@@ -105,7 +110,7 @@ impl<DB: Backend> Store for SqlStore<DB> {
         attempt: &'a Attempt,
         outcome: &'a Outcome,
     ) -> BoxFuture<'a, Result<Claimed, Error>> {
-        call!(self, conn => backend::put(conn, attempt, Some(outcome), self.in_transaction(), self.statements))
+        call!(self, conn => backend::put(conn, attempt, Some(outcome), Place::Store, self.statements))
     }
 
     fn sweep(&self, now: DateTime<Utc>, limit: u32) -> BoxFuture<'_, Result<u64, Error>> {

@@ -1,38 +1,17 @@
+mod claim;
+
 use chrono::{DateTime, Utc};
 use futures_core::future::BoxFuture;
 use saas_core::sql::{Migrations, Statements};
 use sqlx::error::DatabaseError;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::{QueryBuilder, Sqlite};
 
 use crate::Error;
-use crate::backend::{Put, Records, columns, record};
-use crate::store::{Attempt, Lease, Outcome};
+use crate::backend::{Put, Records, columns};
+use crate::store::{Attempt, Lease, Outcome, Record};
 
-// Differs: SQLite has no roles, and no functions of its own. A claim is two statements, which cost
-// no round trip; between them another process may come, so the second says the condition again.
-const OLD: &str = "
-select fingerprint, status, reply
-from saas_idempotency_keys
-where tenant_id = ?1 and key = ?2
-  and not (expires_at <= ?5 and (status is not null or lease_until <= ?5))
-  and not (status is null and (token = ?4 or lease_until <= ?5 and fingerprint = ?3))";
-
-const PUT: &str = "
-insert into saas_idempotency_keys as k
-    (tenant_id, key, fingerprint, token, attempt, lease_until, expires_at, status, reply)
-values (?1, ?2, ?3, ?4, 1, ?6, ?7, ?8, ?9)
-on conflict (tenant_id, key) do update
-set fingerprint = excluded.fingerprint,
-    token = excluded.token,
-    attempt = case when k.expires_at <= ?5 then 1 else k.attempt + (k.token <> ?4) end,
-    lease_until = excluded.lease_until,
-    expires_at = excluded.expires_at,
-    status = excluded.status,
-    reply = excluded.reply
-where k.expires_at <= ?5 and (k.status is not null or k.lease_until <= ?5)
-   or k.status is null and (k.token = ?4 or k.lease_until <= ?5 and k.fingerprint = ?3)
-returning attempt";
+// Differs: SQLite has no roles to grant anything to.
 
 const COMPLETE: &str = "
 update saas_idempotency_keys
@@ -70,28 +49,26 @@ impl Records for SqliteConnection {
         &'c mut self,
         attempt: &'c Attempt,
         outcome: Option<&'c Outcome>,
-        in_transaction: bool,
         statements: Statements,
     ) -> BoxFuture<'c, Result<Put, Error>> {
-        Box::pin(async move {
-            // Differs: a transaction that reads before it writes fails as soon as another wrote in
-            // between, and no timeout helps. So there the write comes first: it waits for its turn,
-            // and what is read after it stands.
-            if in_transaction {
-                let won = write(self, attempt, outcome, statements).await?;
-                return match won {
-                    Some(attempt) => Ok(Put::Won(attempt)),
-                    None => read(self, attempt, statements).await,
-                };
-            }
-            match read(self, attempt, statements).await? {
-                Put::Lost => {
-                    let won = write(self, attempt, outcome, statements).await?;
-                    Ok(won.map_or(Put::Lost, Put::Won))
-                }
-                found => Ok(found),
-            }
-        })
+        Box::pin(claim::put(self, attempt, outcome, statements))
+    }
+
+    fn put_within<'c>(
+        &'c mut self,
+        attempt: &'c Attempt,
+        outcome: Option<&'c Outcome>,
+        statements: Statements,
+    ) -> BoxFuture<'c, Result<Put, Error>> {
+        Box::pin(claim::put_within(self, attempt, outcome, statements))
+    }
+
+    fn look<'c>(
+        &'c mut self,
+        attempt: &'c Attempt,
+        statements: Statements,
+    ) -> BoxFuture<'c, Result<Option<Record>, Error>> {
+        Box::pin(claim::look(self, attempt, statements))
     }
 
     fn complete<'c>(
@@ -172,52 +149,6 @@ impl Records for SqliteConnection {
             Ok(done.rows_affected())
         })
     }
-}
-
-async fn read(
-    conn: &mut SqliteConnection,
-    attempt: &Attempt,
-    statements: Statements,
-) -> Result<Put, Error> {
-    let row = sqlx::query(OLD)
-        .bind(attempt.lease.id.tenant())
-        .bind(&attempt.lease.id.digest()[..])
-        .bind(&attempt.fingerprint.as_bytes()[..])
-        .bind(attempt.lease.token)
-        .bind(attempt.now.timestamp_micros())
-        .persistent(statements == Statements::Named)
-        .fetch_optional(conn)
-        .await
-        .map_err(failure)?;
-    let Some(row) = row else { return Ok(Put::Lost) };
-    let found = record(row.try_get("fingerprint")?, row.try_get("status")?, row.try_get("reply")?)?;
-    Ok(Put::Found(found))
-}
-
-async fn write(
-    conn: &mut SqliteConnection,
-    attempt: &Attempt,
-    outcome: Option<&Outcome>,
-    statements: Statements,
-) -> Result<Option<u32>, Error> {
-    let (status, reply) = columns(outcome);
-    // All rows, of which there is at most one: the statement is done only when it was read to its
-    // end.
-    let rows = sqlx::query(PUT)
-        .bind(attempt.lease.id.tenant())
-        .bind(&attempt.lease.id.digest()[..])
-        .bind(&attempt.fingerprint.as_bytes()[..])
-        .bind(attempt.lease.token)
-        .bind(attempt.now.timestamp_micros())
-        .bind(attempt.lease_until.timestamp_micros())
-        .bind(attempt.expires_at.timestamp_micros())
-        .bind(status)
-        .bind(reply)
-        .persistent(statements == Statements::Named)
-        .fetch_all(conn)
-        .await
-        .map_err(failure)?;
-    Ok(rows.first().map(|row| row.try_get("attempt")).transpose()?)
 }
 
 /// What is no fault of the file.

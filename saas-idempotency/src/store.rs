@@ -10,8 +10,8 @@ use crate::{Error, Fingerprint, RecordId, Reply};
 
 /// Where records are kept.
 ///
-/// Anyone can write one; `testing::store` is the suite that it must pass. A store decides nothing
-/// and reads no clock: whatever depends on time or chance comes as a value.
+/// Anyone can write one; `testing::store` (feature `testing`) is the suite that it must pass. A
+/// store decides nothing and reads no clock: whatever depends on time or chance comes as a value.
 ///
 /// A record is *running* (claimed, with a token and a lease) or *done* (with an [`Outcome`]). Seen
 /// at a moment `now`, a record is **absent** if it is not there, or if `expires_at <= now` and it is
@@ -19,16 +19,20 @@ use crate::{Error, Fingerprint, RecordId, Reply};
 /// difference.
 ///
 /// Each call is atomic. An error means that nothing is known about whether it took effect; callers
-/// then never run the request on the strength of it.
+/// then never run the request on the strength of it. What a store holds but cannot read, since
+/// another release wrote it, is [`Error::Unreadable`], never absent.
 pub trait Store: Send + Sync + Debug {
-    /// Claims the record where it is absent, or where it is running with the same fingerprint and a
-    /// lapsed lease. Otherwise tells what is there, and then writes nothing.
+    /// Claims the record where it is absent, where it is running with the same fingerprint and a
+    /// lapsed lease, or where it is running with this very token: to ask twice is to ask once.
+    /// Otherwise tells what is there, and then writes nothing.
     ///
     /// Of any number of claims at once exactly one wins.
     fn claim<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<Claimed, Error>>;
 
-    /// Ends a running record that still has this lease's token. `false`: it has not, for another
-    /// attempt took over; nothing was written.
+    /// Ends a running record that still has this lease's token, be it lapsed or expired. `false`: it
+    /// has not, for another attempt took over; nothing was written.
+    ///
+    /// A store without room for a reply may keep [`Outcome::NotKept`] in its place.
     fn complete<'a>(
         &'a self,
         lease: &'a Lease,
@@ -46,7 +50,7 @@ pub trait Store: Send + Sync + Debug {
     ) -> BoxFuture<'a, Result<bool, Error>>;
 
     /// Claims and completes in one: records an outcome that was decided without a claim, where
-    /// [`claim`](Self::claim) would have won, or where the record is running with this very token.
+    /// [`claim`](Self::claim) would have won.
     fn record<'a>(
         &'a self,
         attempt: &'a Attempt,
@@ -54,7 +58,8 @@ pub trait Store: Send + Sync + Debug {
     ) -> BoxFuture<'a, Result<Claimed, Error>>;
 
     /// Removes up to `limit` records that are absent at `now`, and tells how many. Sweepers that run
-    /// at once do not wait for each other. Call it again while it returns `limit`.
+    /// at once do not wait for each other. Call it again while it returns `limit`. A store that
+    /// forgets by itself what no longer counts returns 0.
     fn sweep(&self, now: DateTime<Utc>, limit: u32) -> BoxFuture<'_, Result<u64, Error>>;
 }
 
@@ -72,7 +77,8 @@ pub struct Attempt {
     pub lease_until: DateTime<Utc>,
     /// When the record expires.
     pub expires_at: DateTime<Utc>,
-    /// How long to wait for a transaction that holds the record; then [`Error::InProgress`].
+    /// How long to wait for a transaction that holds the record; then [`Error::InProgress`]. Where
+    /// there are no transactions there is nothing to wait for.
     pub wait: Duration,
 }
 
@@ -108,7 +114,7 @@ impl Outcome {
     }
 
     /// The reply to be stored, within a cap in bytes.
-    #[cfg(any(feature = "tower", feature = "sqlx"))]
+    #[cfg(any(feature = "shell", feature = "sqlx"))]
     pub(crate) fn of(reply: Reply, cap: usize) -> Self {
         if reply.body().len() > cap {
             return Self::NotKept { status: reply.status() };

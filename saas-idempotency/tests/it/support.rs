@@ -3,10 +3,10 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use http::{HeaderMap, Request, Response};
-use saas_core::TenantId;
 use saas_core::sql::Statements;
+use saas_core::{Problem, TenantId};
 use saas_idempotency::{Backend, Scope, SqlStore, grant, migrate};
-use sqlx::{Connection, Pool, Postgres, Sqlite};
+use sqlx::{Connection, Pool, Postgres, QueryBuilder, Sqlite};
 
 /// A database with the store's table, and one for the effects of handlers.
 pub(crate) struct Db<DB: Backend> {
@@ -18,6 +18,31 @@ pub(crate) struct Db<DB: Backend> {
 impl<DB: Backend> Db<DB> {
     pub(crate) fn store(&self) -> SqlStore<DB> {
         SqlStore::new(self.pool.clone()).statements(self.statements)
+    }
+
+    /// What another process made.
+    pub(crate) fn made_elsewhere(pool: Pool<DB>) -> Self {
+        Self { pool, statements: Statements::Named, _guard: Arc::new(()) }
+    }
+
+    /// Leaves a row behind that names the request.
+    pub(crate) async fn insert(
+        &self,
+        conn: &mut DB::Connection,
+        request: &str,
+    ) -> Result<(), Problem> {
+        let mut query = QueryBuilder::<DB>::new("insert into effects (request) values (");
+        DB::push_bind(&mut query, &request.to_owned());
+        query.push(")");
+        DB::execute(conn, query, self.statements).await.map(drop).map_err(|_| Problem::new(503))
+    }
+
+    /// How many such rows there are.
+    pub(crate) async fn effects(&self, request: &str) -> usize {
+        let mut tx = self.pool.begin().await.unwrap();
+        let mut query = QueryBuilder::<DB>::new("select 1 from effects where request = ");
+        DB::push_bind(&mut query, &request.to_owned());
+        DB::fetch_all(&mut tx, query, self.statements).await.unwrap().len()
     }
 }
 
