@@ -47,7 +47,7 @@ mod postgres;
 mod redis;
 #[cfg(feature = "tower")]
 mod service;
-#[cfg(feature = "shell")]
+#[cfg(any(feature = "tower", feature = "actix"))]
 mod settings;
 #[cfg(feature = "sqlx")]
 mod sql_store;

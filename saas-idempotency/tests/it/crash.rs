@@ -1,5 +1,6 @@
 //! Real processes, really killed, in the middle of a request that their client then repeats.
 
+mod lost;
 mod process;
 mod provider;
 mod random;
@@ -8,11 +9,12 @@ mod site;
 mod standalone;
 mod transaction;
 
+use saas_idempotency::Backend;
 use serde::{Deserialize, Serialize};
 
 use self::process::Process;
+use self::server::Signal;
 use self::site::Site;
-use saas_idempotency::Backend;
 
 /// How the server uses the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,10 +31,9 @@ enum Point {
     AfterClaim,
     BeforeEffect,
     AfterCharge,
-    BusinessCommitted,
     BeforeRecord,
     AfterRecord,
-    Committed,
+    AfterCommit,
     BeforeReply,
 }
 
@@ -78,7 +79,7 @@ async fn repeated<DB: Backend>(name: &str, site: &Site<DB>, mode: Mode, point: P
     assert!(guarantees.contains(&format!("`{name}`")), "the guide does not name {name}");
 
     let key = uuid::Uuid::new_v4().to_string();
-    let first = Process::start(&site.orders(mode).dying(point));
+    let first = Process::start(&site.orders(mode).ending(point, Signal::Kill));
     first.call(&key).await.expect_err("a connection that breaks");
     let killed = first.killed();
 
@@ -101,7 +102,7 @@ async fn repeated<DB: Backend>(name: &str, site: &Site<DB>, mode: Mode, point: P
     assert_eq!((answer.status, &answer.body, answer.is_replayed()), (201, &expected, replayed));
 
     let again = retry.call(&key).await.unwrap();
-    assert_eq!((again.status, again.body, again.is_replayed()), (201, expected, true));
+    assert_eq!((again.status, &again.body, again.is_replayed()), (201, &expected, true));
     let calls = site.provider.calls();
     assert_eq!((calls.len(), site.db.effects(&key).await), (end.calls, end.rows), "{calls:?}");
     assert_eq!(site.provider.charges(), 1, "who keeps the derived key charges once: {calls:?}");

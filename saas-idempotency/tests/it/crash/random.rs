@@ -16,36 +16,27 @@ use super::site::{self, Site};
 const ROUNDS: usize = 60;
 const CLIENTS: usize = 6;
 
-/// One request as its client saw it.
-struct Done {
-    key: String,
-    /// How many connections broke under it.
-    broken: usize,
-    replayed: bool,
-}
-
-/// Sends one request after the other, each until it is answered, to the server of the hour.
-async fn client(server: watch::Receiver<SocketAddr>, closing: Arc<AtomicBool>) -> Vec<Done> {
-    let mut all = Vec::new();
+/// Sends one request after the other, each until it is answered, to the server of the hour. Returns
+/// their keys.
+async fn client(server: watch::Receiver<SocketAddr>, closing: Arc<AtomicBool>) -> Vec<String> {
+    let mut keys = Vec::new();
     while !closing.load(Ordering::Relaxed) {
-        let mut done = Done { key: Uuid::new_v4().to_string(), broken: 0, replayed: false };
+        let key = Uuid::new_v4().to_string();
         loop {
             let address = *server.borrow();
-            match call(address, &done.key).await {
+            match call(address, &key).await {
                 Ok(answer) if answer.status == 201 => {
-                    assert!(answer.body.ends_with(&done.key), "another's: {answer:?}");
-                    done.replayed = answer.is_replayed();
+                    assert!(answer.body.ends_with(&key), "another's: {answer:?}");
                     break;
                 }
-                // The transaction of the dead is not undone yet.
+                // PostgreSQL has not undone the dead server's transaction yet.
                 Ok(answer) => assert_eq!(answer.status, 409, "{answer:?}"),
-                Err(_) => done.broken += 1,
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        all.push(done);
+        keys.push(key);
     }
-    all
+    keys
 }
 
 async fn each_request_has_one_row<DB: Backend>(site: Site<DB>, mode: Mode) {
@@ -55,33 +46,38 @@ async fn each_request_has_one_row<DB: Backend>(site: Site<DB>, mode: Mode) {
     let clients: Vec<_> =
         (0..CLIENTS).map(|_| tokio::spawn(client(address.clone(), closing.clone()))).collect();
     for _ in 0..ROUNDS {
-        let lifetime = 5 + u64::from(Uuid::new_v4().as_bytes()[0]) / 2;
+        let lifetime = 20 + u64::from(Uuid::new_v4().as_bytes()[0]);
         tokio::time::sleep(Duration::from_millis(lifetime)).await;
         process.kill();
         process = Process::start(&site.orders(mode));
         server.send_replace(process.address);
     }
     closing.store(true, Ordering::Relaxed);
-    let mut all = Vec::new();
+    let mut keys = Vec::new();
     for client in clients {
-        all.extend(client.await.unwrap());
+        keys.extend(client.await.unwrap());
     }
-    for done in &all {
-        assert_eq!(site.db.effects(&done.key).await, 1, "{}", done.key);
+    for key in &keys {
+        assert_eq!(site.db.effects(key).await, 1, "{key}");
     }
-    let calls = site.provider.calls().len();
-    assert_eq!(site.provider.charges(), all.len(), "under one derived key for each request");
-    let broken: usize = all.iter().map(|done| done.broken).sum();
-    let replayed = all.iter().filter(|done| done.replayed).count();
-    println!("{} requests, {calls} calls, {broken} broken, {replayed} replayed", all.len());
-    assert!(broken >= ROUNDS && replayed > 0, "{broken} broken, {replayed} replayed");
+    assert_eq!(site.provider.charges(), keys.len(), "one derived key for each request");
+    let repeated = site.provider.calls().len() - keys.len();
+    println!("FIGURE {} requests {repeated} repeated", keys.len());
+    assert!(repeated > 0, "nothing was killed halfway");
 }
 
 macro_rules! killed_at_random_moments {
-    ($($mode:ident $module:ident on $site:ident as $name:ident,)*) => {
+    ($($name:ident: $mode:ident on $site:ident,)*) => {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             each_request_has_one_row(site::$site().await, Mode::$mode).await;
         })*
     };
 }
+
+killed_at_random_moments!(
+    killed_at_random_moments_atomic_on_postgres_slow: Atomic on postgres,
+    killed_at_random_moments_atomic_on_sqlite_slow: Atomic on sqlite,
+    killed_at_random_moments_optimistic_on_postgres_slow: Optimistic on postgres,
+    killed_at_random_moments_optimistic_on_sqlite_slow: Optimistic on sqlite,
+);

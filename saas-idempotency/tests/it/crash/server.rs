@@ -2,6 +2,7 @@
 
 mod deadly;
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
@@ -43,28 +44,43 @@ pub(super) struct Orders {
     pub(super) redis: bool,
     pub(super) provider: SocketAddr,
     pub(super) mode: Mode,
-    pub(super) dies: Option<Point>,
+    /// Where it is sent a signal, and which.
+    pub(super) ends: Option<(Point, Signal)>,
     /// How far its clock is ahead, in seconds.
     pub(super) later: u64,
 }
 
 impl Orders {
-    pub(super) fn dying(self, point: Point) -> Self {
-        Self { dies: Some(point), ..self }
+    pub(super) fn ending(self, point: Point, signal: Signal) -> Self {
+        Self { ends: Some((point, signal)), ..self }
     }
 
     pub(super) fn later(self, seconds: u64) -> Self {
         Self { later: seconds, ..self }
     }
 
-    /// The end, if it is to come here: SIGKILL, of which nothing in this process can know.
+    /// The end, if it is to come here. Nothing in this process can know of it.
     fn reach(&self, point: Point) {
-        if self.dies == Some(point) {
-            // The parent of the shell is this process.
-            let killed = Command::new("sh").args(["-c", "kill -KILL $PPID"]).status();
-            panic!("alive after {killed:?}");
+        let signal = match self.ends {
+            Some((end, signal)) if end == point => signal,
+            _ => return,
+        };
+        // The parent of the shell is this process.
+        let kill = format!("kill -{signal:?} $PPID");
+        let status = Command::new("sh").args(["-c", &kill]).status().unwrap();
+        assert!(status.success(), "{kill}: {status}");
+        // A stop takes a moment to reach every thread.
+        loop {
+            std::thread::park();
         }
     }
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) enum Signal {
+    Kill,
+    /// Its connections stay open, as those of a machine that lost power.
+    Stop,
 }
 
 /// What a request is answered: by which process, in which attempt, and what was asked.
@@ -108,7 +124,7 @@ async fn serve<DB: Backend>(pool: Pool<DB>, orders: Orders) {
         }
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    println!("{LISTENS}{}", listener.local_addr().unwrap());
+    writeln!(std::io::stdout(), "{LISTENS}{}", listener.local_addr().unwrap()).unwrap();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let connection =
@@ -182,6 +198,6 @@ async fn pay<DB: Backend>(
     if let Some(tx) = tx {
         tx.commit().await.map_err(Error::from)?;
     }
-    reach(Point::Committed);
+    reach(Point::AfterCommit);
     Ok(reply)
 }

@@ -40,7 +40,7 @@ impl<DB: Backend> Site<DB> {
             redis: self.redis,
             provider: self.provider.address,
             mode,
-            dies: None,
+            ends: None,
             later: 0,
         }
     }

@@ -9,7 +9,7 @@ macro_rules! one_row {
             killed_after_a_call_elsewhere: AfterCharge => End { retry: Runs, calls: 2, rows: 1 };
             killed_before_the_record: BeforeRecord => End { retry: Runs, calls: 2, rows: 1 };
             killed_after_the_record: AfterRecord => End { retry: Runs, calls: 2, rows: 1 };
-            killed_after_the_commit: Committed => End { retry: IsReplayed, calls: 1, rows: 1 };
+            killed_after_the_commit: AfterCommit => End { retry: IsReplayed, calls: 1, rows: 1 };
             killed_before_the_reply: BeforeReply => End { retry: IsReplayed, calls: 1, rows: 1 };
         });
     };
