@@ -38,12 +38,12 @@ pub(crate) async fn findings(
     let role = catalog::role(conn).await?;
     findings.extend(role::judge(&role));
     findings.extend(role::judge_settings(&catalog::settings(conn).await?));
-    findings.extend(session::judge(&catalog::session(conn).await?, options.isolation));
     findings.extend(function::judge(&catalog::own_functions(conn).await?, &role));
 
     let tables = catalog::tables(conn, declared, options).await?;
     let own = catalog::own_tables(conn).await?;
     let mut oids: Vec<i64> = tables.iter().filter_map(|table| table.oid).collect();
+    findings.extend(session::judge(&catalog::session(conn, &oids).await?, options.isolation));
     oids.extend(own.iter().filter(|own| own.is_walled()).filter_map(|own| own.table.oid));
     let policies = catalog::policies(conn, &oids).await?;
     let mut of = by_table(&policies);
@@ -87,6 +87,7 @@ async fn of_own(
         own.iter().flat_map(|own| own::judge(own, of_table(policies, own.table.oid), role));
     let mut findings: Vec<_> = judged.collect();
     findings.extend(own::judge_rights(&catalog::own_rights(conn).await?, &role.name));
+    findings.extend(catalog::strangers(conn).await?.iter().map(own::judge_stranger));
     Ok(findings)
 }
 

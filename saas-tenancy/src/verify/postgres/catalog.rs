@@ -19,7 +19,7 @@ use sqlx::{PgConnection, Postgres, QueryBuilder};
 pub(super) use across::across;
 pub(super) use function::own_functions;
 pub(super) use key::{foreign_keys, unique_keys};
-pub(super) use own::{own_rights, own_tables};
+pub(super) use own::{own_rights, own_tables, strangers};
 pub(super) use policy::policies;
 pub(super) use reach::{definers, rules};
 pub(super) use role::{role, settings};

@@ -34,6 +34,22 @@ pub(super) struct Right {
     pub(super) holder: String,
 }
 
+/// A trigger or rule on one of them, or a function that sets the tenant.
+#[derive(Debug)]
+pub(super) struct Stranger {
+    pub(super) object: String,
+    /// Takes it away.
+    pub(super) remedy: String,
+}
+
+pub(super) fn judge_stranger(stranger: &Stranger) -> Finding {
+    let problem = match stranger.object.starts_with("function ") {
+        true => "sets the tenant by itself, so who calls it sees that tenant's rows",
+        false => "comes between this crate and its own table",
+    };
+    Finding::sql(stranger.object.clone(), problem, &*stranger.remedy)
+}
+
 pub(super) fn judge(own: &OwnTable, policies: &[&Policy], role: &Role) -> Vec<Finding> {
     let shipped = policies_of(own.name);
     if own.table.oid.is_none() {

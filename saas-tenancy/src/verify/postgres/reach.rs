@@ -67,7 +67,8 @@ fn finding(kind: &Kind, name: &str, tables: &BTreeSet<&str>) -> Finding {
     let (object, problem, sql) = match kind {
         Kind::Definer => (
             format!("function {name}, which mentions {touched}"),
-            "runs with the rights of an owner whom the wall does not bind",
+            "runs with the rights of an owner whom the wall does not bind; it may keep them if one \
+             whom it binds owns it, else",
             format!("alter routine {name} security invoker"),
         ),
         Kind::HiddenDefiner => (

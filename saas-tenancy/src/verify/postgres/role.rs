@@ -66,7 +66,7 @@ pub(super) fn judge(role: &Role) -> Vec<Finding> {
     } else if let Some(other) = &role.can_become {
         findings.push(Finding::words(
             object(),
-            "can become a role that gets around row-level security",
+            "can become a role that gets around the wall",
             format!("revoke {other}, or what leads to it, from {name}"),
         ));
     }

@@ -25,6 +25,31 @@ pub(super) const CASES: &[Case] = &[
         ["role \"wall_app\" can become", "revoke pg_execute_server_program"],
         InWords,
     ),
+    case(
+        "a member of a role that writes all data",
+        "grant pg_write_all_data to wall_app",
+        ["role \"wall_app\" can become", "revoke pg_write_all_data"],
+        InWords,
+    ),
+    case(
+        "schemas of its own",
+        "do $$ begin execute format('grant create on database %I to wall_app', current_database()); end $$",
+        ["database t_tenancy_refusals lets the connected role make schemas", "revoke create on database"],
+        BySql,
+    ),
+    case(
+        "a schema that is searched first",
+        "create schema early; grant create, usage on schema early to public; set local search_path = early, public",
+        ["schema early is searched before", "revoke create on schema early from public"],
+        BySql,
+    ),
+    case(
+        "a schema of the role's own name",
+        "create schema wall_app; grant create, usage on schema wall_app to wall_app;
+         set local search_path = wall_app, public",
+        ["schema wall_app is searched before", "revoke create on schema wall_app from wall_app"],
+        BySql,
+    ),
     case("CREATEROLE", "alter role wall_app createrole", ["role \"wall_app\"", "nocreaterole"], BySql),
     case("REPLICATION", "alter role wall_app replication", ["role \"wall_app\"", "noreplication"], BySql),
     case(

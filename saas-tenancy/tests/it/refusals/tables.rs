@@ -97,4 +97,24 @@ pub(super) const CASES: &[Case] = &[
         ["table customers has constraints that are not checked", "enable trigger"],
         BySql,
     ),
+    case(
+        "a rule that swallows entries",
+        "create rule swallow as on insert to saas.audit do instead nothing",
+        ["rule swallow on saas.audit comes between", "drop rule swallow on saas.audit"],
+        BySql,
+    ),
+    case(
+        "a trigger that swallows entries",
+        "create function nothing() returns trigger language plpgsql as 'begin return null; end';
+         create trigger swallow before insert on saas.audit for each row execute function nothing()",
+        ["trigger swallow on saas.audit comes between", "drop trigger swallow on saas.audit"],
+        BySql,
+    ),
+    case(
+        "a function that sets the tenant",
+        "create function peep() returns bigint language sql set app.tenant_id = '0198c0de-0000-7000-8000-000000000001'
+         as 'select count(*) from notes'",
+        ["function peep() sets the tenant by itself", "alter routine peep() reset app.tenant_id"],
+        BySql,
+    ),
 ];

@@ -1,7 +1,7 @@
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, QueryBuilder, Row};
 
-use super::super::own::{OwnTable, Right};
+use super::super::own::{OwnTable, Right, Stranger};
 use super::super::shipped;
 use super::super::table::{Table, TenantColumn};
 use super::{about, rows};
@@ -83,4 +83,38 @@ pub(in super::super) async fn own_rights(
         })
     };
     rows(conn, about(&[], RIGHTS)).await?.iter().map(read).collect()
+}
+
+// The migrations make neither triggers nor rules, and no function sets the tenant: what does, decides
+// whose rows everybody sees who calls it.
+const STRANGERS: &str = "
+    select 'trigger ' || quote_ident(t.tgname) || ' on ' || c.oid::regclass::text,
+           'drop trigger ' || quote_ident(t.tgname) || ' on ' || c.oid::regclass::text
+      from pg_trigger t
+      join pg_class c on c.oid = t.tgrelid
+      join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = 'saas' and not t.tgisinternal and c.relname = any (select name from ours)
+    union all
+    select 'rule ' || quote_ident(r.rulename) || ' on ' || c.oid::regclass::text,
+           'drop rule ' || quote_ident(r.rulename) || ' on ' || c.oid::regclass::text
+      from pg_rewrite r
+      join pg_class c on c.oid = r.ev_class
+      join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = 'saas' and c.relkind in ('r', 'p') and c.relname = any (select name from ours)
+    union all
+    select 'function ' || p.oid::regprocedure::text,
+           'alter routine ' || p.oid::regprocedure::text || ' reset app.tenant_id'
+      from pg_proc p
+     where exists (select from unnest(p.proconfig) s where s like 'app.tenant_id=%')
+     order by 1";
+
+/// What stands in the way of this crate's own tables, or sets the tenant by itself.
+pub(in super::super) async fn strangers(
+    conn: &mut PgConnection,
+) -> Result<Vec<Stranger>, sqlx::Error> {
+    let mut query = QueryBuilder::new("with ours as (select unnest(");
+    let names = shipped::TABLES.map(|(name, _)| name.to_owned());
+    query.push_bind(names.to_vec()).push("::text[]) as name)").push(STRANGERS);
+    let read = |row: &PgRow| Ok(Stranger { object: row.try_get(0)?, remedy: row.try_get(1)? });
+    rows(conn, query).await?.iter().map(read).collect()
 }

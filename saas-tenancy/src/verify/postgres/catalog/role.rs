@@ -4,7 +4,7 @@ use super::super::role::{Role, Setting};
 use super::{about, rows};
 
 // The predefined roles that read and write the server's files or run its programs get around
-// everything, like a superuser.
+// everything, like a superuser; the one that writes all data forges what is only to be added to.
 const ROLE: &str = "
     select format('\"%s\"', replace(r.rolname, '\"', '\"\"')), r.rolsuper, r.rolbypassrls,
            r.rolcreaterole, r.rolreplication,
@@ -12,7 +12,8 @@ const ROLE: &str = "
                 then quote_ident(s.rolname) end,
            (select quote_ident(o.rolname) from pg_roles o
              where (o.rolsuper or o.rolbypassrls or o.rolname in (
-                        'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))
+                        'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files',
+                        'pg_write_all_data'))
                and o.oid <> r.oid and pg_has_role(s.oid, o.oid, 'member')
              order by o.rolname limit 1)
       from pg_roles r
