@@ -55,7 +55,7 @@ struct End {
     rows: usize,
 }
 
-/// Tests by name, each of one point and the end it comes to, in every mode and place named.
+/// Tests by name, each of one point and the end it comes to, at every site.
 macro_rules! killed {
     ($mode:ident on [$($site:ident),*]: $points:tt) => {
         $(mod $site {

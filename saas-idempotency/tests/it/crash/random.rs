@@ -62,7 +62,6 @@ async fn each_request_has_one_row<DB: Backend>(site: Site<DB>, mode: Mode) {
     }
     assert_eq!(site.provider.charges(), keys.len(), "one derived key for each request");
     let repeated = site.provider.calls().len() - keys.len();
-    println!("FIGURE {} requests {repeated} repeated", keys.len());
     assert!(repeated > 0, "nothing was killed halfway");
 }
 

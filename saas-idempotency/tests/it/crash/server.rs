@@ -124,7 +124,8 @@ async fn serve<DB: Backend>(pool: Pool<DB>, orders: Orders) {
         }
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    writeln!(std::io::stdout(), "{LISTENS}{}", listener.local_addr().unwrap()).unwrap();
+    let mut parent = std::io::stdout();
+    writeln!(parent, "{LISTENS}{}", listener.local_addr().unwrap()).unwrap();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let connection =

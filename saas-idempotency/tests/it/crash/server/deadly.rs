@@ -1,7 +1,8 @@
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use futures_core::future::BoxFuture;
 use saas_idempotency::{Attempt, Claimed, Error, Lease, Outcome, Store};
-use std::sync::Arc;
 
 use super::Orders;
 use crate::crash::Point;
