@@ -158,7 +158,12 @@ where
     request.set_payload(Payload::from(body));
     // A client that disconnects drops this future; the work goes on elsewhere, unless it only waits.
     let _client = handle.client();
-    let work = rt::spawn(run(gate, handle, inner, request).in_current_span());
+    let at_work = gate.in_flight.begin();
+    let work = async move {
+        let _at_work = at_work;
+        run(gate, handle, inner, request).await
+    };
+    let work = rt::spawn(work.in_current_span());
     gate::joined(work.await).unwrap_or_else(|reply| Err(failure("cancelled", &reply)))
 }
 

@@ -109,6 +109,12 @@ impl Idempotency {
             error.log();
             return Err(error);
         }
+        if ticket.is_some() && self.is_closed() {
+            let error = Error::Misuse("a key is claimed after its request was answered");
+            error.log();
+            return Err(error);
+        }
+        self.claims();
         Ok(ticket)
     }
 }

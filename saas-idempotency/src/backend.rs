@@ -142,7 +142,8 @@ pub(crate) fn record(
     let fingerprint = crate::Fingerprint::from_bytes(fingerprint).ok_or(Error::Unreadable)?;
     let status = status.map(u16::try_from).transpose().map_err(|_| Error::Unreadable)?;
     let outcome = match (status, reply) {
-        (None, _) => None,
+        (None, None) => None,
+        (None, Some(_)) => return Err(Error::Unreadable),
         (Some(status), None) => Some(Outcome::NotKept { status }),
         (Some(status), Some(reply)) => Some(Outcome::Reply(crate::Reply::decode(status, reply)?)),
     };

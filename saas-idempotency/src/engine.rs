@@ -162,10 +162,11 @@ impl Engine {
         }
         let kept = self.policy.keeps(status, word);
         if kept && self.mode == Mode::Atomic && status < 400 {
+            let repeated = if handle.has_claimed() { "a crash in between" } else { "every retry" };
             tracing::error!(
                 status,
                 "idempotency: a handler in atomic mode succeeded without recording its reply in its \
-                 transaction; it is recorded afterwards, and a crash in between repeats the request"
+                 transaction; it is recorded afterwards, and {repeated} repeats its work"
             );
         }
         kept

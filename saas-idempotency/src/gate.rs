@@ -8,6 +8,7 @@ use tokio::task::JoinError;
 
 use crate::engine::{Engine, Mode, Ticket};
 use crate::heartbeat::Heartbeat;
+use crate::in_flight::InFlight;
 use crate::line::{Lines, Place};
 use crate::metrics::{self, Call};
 use crate::store::{Attempt, Claimed, Lease, Outcome, Store};
@@ -19,6 +20,7 @@ pub(crate) struct Gate {
     pub(crate) engine: Arc<Engine>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) lines: Lines,
+    pub(crate) in_flight: InFlight,
 }
 
 /// Leave to run the handler, held until its response is recorded.
@@ -44,7 +46,7 @@ impl Gate {
         match wait::for_reply(handle, || self.look(ticket)).await {
             Ok(Ok(attempt)) => {
                 handle.set_attempt(attempt);
-                let heartbeat = Heartbeat::start(self.clone(), ticket.lease);
+                let heartbeat = Heartbeat::start(self.clone(), ticket.lease).await;
                 Ok(Opened { _heartbeat: Some(heartbeat), _place: None })
             }
             Ok(Err(reply)) => {
@@ -93,6 +95,7 @@ impl Gate {
             if handle.ticket().is_some() && !handle.is_settled() {
                 metrics::request("released");
             }
+            handle.close();
             self.release(handle).await;
         }
         kept
@@ -102,7 +105,19 @@ impl Gate {
     /// got there first.
     pub(crate) async fn record(&self, handle: &Idempotency, outcome: Outcome) -> Option<Reply> {
         let ticket = handle.ticket()?;
-        let (ending, instead) = self.write(ticket, &self.engine.seal(ticket, &outcome)).await;
+        // Whatever it claims from now on would come too late.
+        handle.close();
+        // Without a claim it ran although another attempt had been answered.
+        let blind =
+            self.engine.mode == Mode::Atomic && outcome.status() < 400 && !handle.has_claimed();
+        let sealed = self.engine.seal(ticket, &outcome);
+        let (ending, instead) = match self.write(ticket, &sealed).await {
+            (_, Some(_)) if blind => {
+                let error = Error::Misuse("a handler in atomic mode runs again: it never claims");
+                (error.outcome(), Some(self.told(&error)))
+            }
+            written => written,
+        };
         metrics::request(ending);
         instead
     }

@@ -11,6 +11,9 @@ use crate::engine::{Engine, Ticket};
 ///
 /// With axum and actix-web it is an extractor. A request without a key, where the policy allows
 /// that, has one too: it then claims and records nothing, so a handler is written once.
+///
+/// It is of use until the request is answered: a task that the handler leaves behind can claim
+/// nothing with it any more.
 #[derive(Clone)]
 pub struct Idempotency(Arc<Inner>);
 
@@ -21,6 +24,8 @@ struct Inner {
     nonce: Uuid,
     attempt: AtomicU32,
     settled: AtomicBool,
+    claimed: AtomicBool,
+    closed: AtomicBool,
     client: OnceLock<Weak<()>>,
 }
 
@@ -32,6 +37,8 @@ impl Idempotency {
             nonce: Uuid::new_v4(),
             attempt: AtomicU32::new(1),
             settled: AtomicBool::new(false),
+            claimed: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             client: OnceLock::new(),
         }))
     }
@@ -107,6 +114,27 @@ impl Idempotency {
     /// or was refused.
     pub(crate) fn is_settled(&self) -> bool {
         self.0.settled.load(Ordering::Acquire)
+    }
+
+    /// Whether the handler claimed or recorded by itself.
+    pub(crate) fn has_claimed(&self) -> bool {
+        self.0.claimed.load(Ordering::Acquire)
+    }
+
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn claims(&self) {
+        self.0.claimed.store(true, Ordering::Release);
+    }
+
+    /// The request was answered: nothing is claimed for it any more.
+    #[cfg(feature = "shell")]
+    pub(crate) fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
+    }
+
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::Acquire)
     }
 
     #[cfg(feature = "sqlx")]

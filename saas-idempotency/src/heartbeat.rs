@@ -14,9 +14,13 @@ pub(crate) struct Heartbeat {
 }
 
 impl Heartbeat {
-    pub(crate) fn start(gate: Gate, lease: Lease) -> Self {
+    /// Returns once it runs: a handler that blocks its thread before it awaits anything would keep
+    /// a task that was only spawned from ever starting.
+    pub(crate) async fn start(gate: Gate, lease: Lease) -> Self {
         let (alive, mut dropped) = oneshot::channel::<()>();
+        let (begin, begun) = oneshot::channel::<()>();
         tokio::spawn(async move {
+            let _ = begin.send(());
             let policy = &gate.engine.policy;
             loop {
                 tokio::select! {
@@ -32,6 +36,7 @@ impl Heartbeat {
                 }
             }
         });
+        let _ = begun.await;
         Self { _alive: alive }
     }
 }

@@ -116,7 +116,12 @@ where
     let request = Request::from_parts(parts, B::from(body));
     // A client that disconnects drops this future; the work goes on elsewhere, unless it only waits.
     let _client = handle.client();
-    let work = tokio::spawn(run(gate, handle, ready, request).in_current_span());
+    let at_work = gate.in_flight.begin();
+    let work = async move {
+        let _at_work = at_work;
+        run(gate, handle, ready, request).await
+    };
+    let work = tokio::spawn(work.in_current_span());
     gate::joined(work.await).unwrap_or_else(|reply| Ok(instead(&reply)))
 }
 

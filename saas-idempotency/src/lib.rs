@@ -31,6 +31,8 @@ mod chance;
 mod gate;
 #[cfg(feature = "shell")]
 mod heartbeat;
+#[cfg(feature = "shell")]
+mod in_flight;
 #[cfg(feature = "tower")]
 mod layer;
 #[cfg(feature = "shell")]

@@ -26,6 +26,9 @@ pub(crate) trait Pieces<Shell> {
 
     /// How many bytes are certain to come.
     fn lower(&self) -> u64;
+
+    /// How many are to come, where that is known.
+    fn exact(&self) -> Option<u64>;
 }
 
 /// What a piece is.
@@ -105,12 +108,21 @@ impl<S, B: Pieces<S>> Begun<S, B> {
         if rest.lower() > cap as u64 {
             return false;
         }
+        let declared = rest.exact();
         let mut length = 0;
-        while let Some(piece) = poll_fn(|cx| rest.as_mut().poll_piece(cx)).await {
+        for taken in 1_u32.. {
+            let Some(piece) = poll_fn(|cx| rest.as_mut().poll_piece(cx)).await else { break };
+            // A body that always has another piece must not keep its thread, nor patience waiting.
+            if taken.is_multiple_of(64) {
+                tokio::task::yield_now().await;
+            }
             let data = match B::kind(&piece) {
                 Kind::Data(data) => Some(data.len()),
                 Kind::Trailers | Kind::Broken => None,
             };
+            if data == Some(0) {
+                continue;
+            }
             self.read.push_back(piece);
             length += data.unwrap_or(0);
             if data.is_none() || length > cap {
@@ -118,7 +130,8 @@ impl<S, B: Pieces<S>> Begun<S, B> {
             }
         }
         self.rest = None;
-        true
+        // One that ends before it should has broken off.
+        declared.is_none_or(|declared| declared == length as u64)
     }
 
     fn whole(&self) -> Bytes {

@@ -40,6 +40,10 @@ impl<B: Body<Data = Bytes>> Pieces<Tower> for B {
     fn lower(&self) -> u64 {
         self.size_hint().lower()
     }
+
+    fn exact(&self) -> Option<u64> {
+        self.size_hint().exact()
+    }
 }
 
 /// What becomes of a request, from its head.

@@ -16,6 +16,7 @@ macro_rules! settings {
                         engine: std::sync::Arc::new(engine),
                         store: std::sync::Arc::new(store),
                         lines: Default::default(),
+                        in_flight: Default::default(),
                     },
                 }
             }
@@ -55,6 +56,16 @@ macro_rules! settings {
             pub fn statements(mut self, statements: saas_core::sql::Statements) -> Self {
                 self.engine().statements = statements;
                 self
+            }
+
+            /// Resolves once no covered request is at work any more.
+            ///
+            /// No server waits for a request whose client has left, but its work goes on. So when
+            /// the process is to end, stop the server first, then await this, for no longer than you
+            /// would wait for a request; work that is cut off is repeated by a retry. It is of the
+            /// clones of this value, so make one for a process.
+            pub fn finished(&self) -> impl Future<Output = ()> + Send + 'static {
+                self.gate.in_flight.clone().over()
             }
 
             fn engine(&mut self) -> &mut $crate::engine::Engine {

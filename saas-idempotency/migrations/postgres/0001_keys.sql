@@ -14,7 +14,9 @@ create table saas.idempotency_keys (
     status smallint,
     -- Headers and body behind a version byte; null where they were not kept.
     reply bytea,
-    primary key (tenant_id, key)
+    primary key (tenant_id, key),
+    check (status between 100 and 999),
+    check (reply is null or status is not null)
 );
 
 -- For sweeping. Set once at the claim, so that completing a record is an update in place.

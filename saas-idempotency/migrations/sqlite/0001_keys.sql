@@ -15,7 +15,9 @@ create table saas_idempotency_keys (
     status integer,
     -- Headers and body behind a version byte; null where they were not kept.
     reply blob,
-    primary key (tenant_id, key)
+    primary key (tenant_id, key),
+    check (status between 100 and 999),
+    check (reply is null or status is not null)
 ) strict;
 
 -- For sweeping. Set once at the claim, so that completing a record leaves it alone.

@@ -31,6 +31,10 @@ impl Pieces<In> for Payload {
     fn lower(&self) -> u64 {
         0
     }
+
+    fn exact(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl<B: MessageBody> Pieces<Out> for B {
@@ -48,6 +52,13 @@ impl<B: MessageBody> Pieces<Out> for B {
         match self.size() {
             BodySize::Sized(size) => size,
             BodySize::None | BodySize::Stream => 0,
+        }
+    }
+
+    fn exact(&self) -> Option<u64> {
+        match self.size() {
+            BodySize::Sized(size) => Some(size),
+            BodySize::None | BodySize::Stream => None,
         }
     }
 }

@@ -81,7 +81,7 @@ fn calls(count: usize) -> Vec<Call> {
 /// What `count` new requests cost, once everything is prepared.
 async fn cost_of_new_ones(counted: &Counted, mode: Mode, count: usize) -> Cost {
     serve(mode, &counted.pool, &calls(8)).await;
-    counted.cost(serve(mode, &counted.pool, &calls(count))).await
+    counted.cost(async || serve(mode, &counted.pool, &calls(count)).await).await
 }
 
 #[tokio::test]
@@ -114,7 +114,8 @@ async fn a_standalone_replay_is_one_statement_and_writes_nothing() {
     let counted = Counted::new().await;
     let call = post("/", "body");
     serve(Mode::Standalone, &counted.pool, &vec![call.clone(); 8]).await;
-    let cost = counted.cost(serve(Mode::Standalone, &counted.pool, &vec![call; 10])).await;
+    let replays = vec![call; 10];
+    let cost = counted.cost(async || serve(Mode::Standalone, &counted.pool, &replays).await).await;
     assert_eq!(cost, Cost { statements: 10, commits: 10, log: 0 }, "ten reads");
     counted.remove().await;
 }
@@ -125,7 +126,8 @@ async fn a_replay_in_the_handlers_transaction_writes_nothing() {
     for (mode, statements) in [(Mode::Atomic, 40), (Mode::Optimistic, 30)] {
         let call = post("/", "body");
         serve(mode, &counted.pool, &vec![call.clone(); 8]).await;
-        let cost = counted.cost(serve(mode, &counted.pool, &vec![call; 10])).await;
+        let replays = vec![call; 10];
+        let cost = counted.cost(async || serve(mode, &counted.pool, &replays).await).await;
         // Begin, an insert that does nothing and a read, or a read alone, and the end.
         assert_eq!((cost.statements, cost.log), (statements, 0));
     }

@@ -22,6 +22,7 @@ mod crowd;
 mod faulty;
 mod footprint;
 mod frames;
+mod in_flight;
 mod memory;
 mod metrics;
 mod model;

@@ -9,8 +9,9 @@ use crate::support::post;
 in_mode!(
     atomic, Atomic:
     the_two_calls_by_hand_do_the_same,
-    success_without_a_record_is_recorded_afterwards,
+    success_without_a_claim_is_an_error_at_the_latest_when_it_is_repeated,
     a_commit_without_a_record_is_recorded_afterwards,
+    what_a_task_claims_after_the_answer_is_an_error,
 );
 
 pub(super) async fn by_hand<DB: Backend>(
@@ -38,6 +39,17 @@ pub(super) async fn careless<DB: Backend>(
     body: String,
 ) -> Result<&'static str, Error> {
     app.run();
+    if body == "task" {
+        let (app, idempotency) = (app.clone(), idempotency.clone());
+        tokio::spawn(async move {
+            // Once the answer is recorded.
+            app.gate.acquire().await.unwrap().forget();
+            let mut conn = app.db.pool.acquire().await.unwrap();
+            let claim = idempotency.claim(&mut *conn).await;
+            assert!(matches!(claim, Err(Error::Misuse(_))), "{claim:?}");
+            app.run();
+        });
+    }
     if body == "claim" {
         let mut tx = app.db.pool.begin().await?;
         let claim = idempotency.claim(&mut *tx).await?;
@@ -58,16 +70,24 @@ async fn the_two_calls_by_hand_do_the_same<DB: Backend>(app: App<DB>) {
     assert_eq!((app.runs(), app.effects(&call).await), (1, 1));
 }
 
-async fn success_without_a_record_is_recorded_afterwards<DB: Backend>(app: App<DB>) {
+async fn success_without_a_claim_is_an_error_at_the_latest_when_it_is_repeated<DB: Backend>(
+    app: App<DB>,
+) {
     let call = post("/careless", "");
     let (first, again) = (app.call(&call).await, app.call(&call).await);
-    assert_eq!((first.status, again.status), (200, 200));
-    // The handler runs, since it never claims; what it answers cannot change any more.
-    assert!(!first.is_replayed() && again.is_replayed());
+    // The handler runs again, since it never claims; that is told, and not passed off as a replay.
+    assert_eq!((first.status, again.status), (200, 500));
+    assert!(!first.is_replayed() && !again.is_replayed());
 }
 
 async fn a_commit_without_a_record_is_recorded_afterwards<DB: Backend>(app: App<DB>) {
     let call = post("/careless", "claim");
     assert_eq!(app.call(&call).await.status, 200);
     assert_eq!(app.call(&call).await.status, 500, "the claim now finds the reply");
+}
+
+async fn what_a_task_claims_after_the_answer_is_an_error<DB: Backend>(app: App<DB>) {
+    assert_eq!(app.call(&post("/careless", "task")).await.status, 200);
+    app.gate.add_permits(1);
+    app.is_running(2).await;
 }

@@ -34,16 +34,24 @@ impl Counted {
         Self { pool, pg }
     }
 
-    pub(super) async fn cost(&self, work: impl Future<Output = ()>) -> Cost {
-        let before = self.total().await;
-        work.await;
-        let after = self.total().await;
-        Cost {
-            statements: after.statements - before.statements,
-            // The count itself is one.
-            commits: after.commits - before.commits - 1,
-            log: after.log - before.log,
+    /// The least of three times: PostgreSQL counts a visit of its own vacuum as commits as well.
+    pub(super) async fn cost(&self, work: impl AsyncFn()) -> Cost {
+        let mut least: Option<Cost> = None;
+        for _ in 0..3 {
+            let before = self.total().await;
+            work().await;
+            let after = self.total().await;
+            let cost = Cost {
+                statements: after.statements - before.statements,
+                // The count itself is one.
+                commits: after.commits - before.commits - 1,
+                log: after.log - before.log,
+            };
+            if least.as_ref().is_none_or(|least| cost.commits < least.commits) {
+                least = Some(cost);
+            }
         }
+        least.unwrap()
     }
 
     async fn total(&self) -> Cost {
