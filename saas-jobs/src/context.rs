@@ -5,10 +5,9 @@ use saas_core::sql::Statements;
 use saas_core::{Clock, TenantId};
 use tokio::sync::watch;
 
-use crate::settle::Attempts;
 use crate::store::QueueConnection;
 use crate::worker::Lease;
-use crate::{Error, JobId, Receipt};
+use crate::{Error, JobId, JobInfo, Receipt};
 
 /// What a handler is given: whose job it is, which attempt, the worker's context, and the way to
 /// complete the job in the handler's own transaction.
@@ -21,10 +20,9 @@ pub struct JobContext<'a, C> {
 /// One run of one job.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    pub(crate) id: JobId,
-    pub(crate) lease: Arc<Lease>,
-    pub(crate) attempts: Attempts,
-    pub(crate) tenant: Option<TenantId>,
+    pub(crate) info: JobInfo,
+    /// `None` where a test runs the job without a worker: then nothing is recorded.
+    pub(crate) lease: Option<Arc<Lease>>,
     pub(crate) statements: Statements,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stop: watch::Receiver<bool>,
@@ -48,22 +46,33 @@ impl<'a, C> JobContext<'a, C> {
 
     /// The job's id.
     pub fn job_id(&self) -> JobId {
-        self.ticket.id
+        self.ticket.info.id
     }
 
     /// Which attempt this is, from 1.
     pub fn attempt(&self) -> u16 {
-        self.ticket.attempts.before.saturating_add(1)
+        self.ticket.info.attempt
     }
 
     /// Whether the job is dead if this attempt fails.
     pub fn is_last_attempt(&self) -> bool {
-        self.attempt() >= self.ticket.attempts.max
+        self.attempt() >= self.ticket.info.max_attempts
     }
 
     /// Whose job it is, as it was enqueued. Bind it before touching a tenant's data.
     pub fn tenant(&self) -> Option<TenantId> {
-        self.ticket.tenant
+        self.ticket.info.tenant
+    }
+
+    /// The trace it was enqueued in, as [`Options::trace`](crate::Options::trace) was told; a field
+    /// of the run's span too.
+    pub fn trace(&self) -> Option<&'a str> {
+        self.ticket.info.trace.as_deref()
+    }
+
+    /// All that is known of the job beside its arguments.
+    pub fn info(&self) -> &'a JobInfo {
+        &self.ticket.info
     }
 
     /// Resolves when the handler should come to an end: the worker is stopping, or has lost its
@@ -71,17 +80,23 @@ impl<'a, C> JobContext<'a, C> {
     /// an `Err` or a [`snooze`](crate::Outcome::snooze).
     pub async fn cancelled(&self) {
         let mut stop = self.ticket.stop.clone();
-        let mut lapsed = self.ticket.lease.epoch.lapsed();
+        let lapsed = async {
+            match &self.ticket.lease {
+                Some(lease) => drop(lease.epoch.lapsed().wait_for(|lapsed| *lapsed).await),
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             // An error means that the worker is gone, which is an end too.
             _ = stop.wait_for(|stop| *stop) => {}
-            _ = lapsed.wait_for(|lapsed| *lapsed) => {}
+            () = lapsed => {}
         }
     }
 
     /// Whether [`cancelled`](Self::cancelled) would resolve now.
     pub fn is_cancelled(&self) -> bool {
-        *self.ticket.stop.borrow() || *self.ticket.lease.epoch.lapsed().borrow()
+        *self.ticket.stop.borrow()
+            || self.ticket.lease.as_ref().is_some_and(|lease| *lease.epoch.lapsed().borrow())
     }
 
     /// Completes the job in the handler's own transaction: the job is done if and only if that
@@ -115,7 +130,9 @@ impl<'a, C> JobContext<'a, C> {
     /// }
     /// ```
     pub async fn complete(&self, conn: &mut impl QueueConnection) -> Result<Receipt, Error> {
-        let Ticket { id: job, ref lease, ref clock, statements, .. } = *self.ticket;
+        let Ticket { ref info, ref lease, ref clock, statements, .. } = *self.ticket;
+        let job = info.id;
+        let Some(lease) = lease else { return Ok(Receipt { job }) };
         // Before the statement, since this future may be dropped while it is on its way.
         self.ticket.touched.store(true, Ordering::Release);
         match conn.complete_job(lease.id, job.uuid(), clock.now(), statements).await? {

@@ -17,6 +17,12 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// A job of a kind that needs a tenant was given none.
+    #[error("a job of kind `{kind}` needs a tenant")]
+    NoTenant {
+        /// The kind of the job.
+        kind: &'static str,
+    },
     /// A key that no database takes.
     #[error("the key of a unique job is refused: {problem}")]
     Key {
@@ -31,6 +37,14 @@ pub enum Error {
         /// What serde says.
         #[source]
         source: serde_json::Error,
+    },
+    /// A schedule that cannot be.
+    #[error("the schedule `{name}` is refused: {problem}")]
+    Schedule {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
     },
     /// The lease of the running job was lost, so another worker may run it: the transaction that
     /// was to complete it cannot commit.
@@ -71,7 +85,9 @@ impl Error {
             Self::Database(_) | Self::Migrate(_) => ErrorKind::Unavailable,
             Self::Arguments { .. }
             | Self::DuplicateKind { .. }
+            | Self::NoTenant { .. }
             | Self::Key { .. }
+            | Self::Schedule { .. }
             | Self::Step { .. } => ErrorKind::InvalidInput,
             Self::LeaseLost { .. } => ErrorKind::Fenced,
             Self::Broken(_) => ErrorKind::Internal,

@@ -4,6 +4,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use saas_core::TenantId;
+
 use crate::{JobContext, Options, Outcome, Policy};
 
 /// Any error, as handlers return it; `?` makes one of whatever implements `Error`.
@@ -24,6 +26,10 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     /// The version of the arguments, stored with each job. Raise it with a change that old
     /// arguments do not survive, and write [`upcast`](Self::upcast).
     const VERSION: i16 = 1;
+
+    /// Whether jobs of this kind are always some tenant's: then enqueuing one without a tenant is
+    /// [`Error::NoTenant`](crate::Error::NoTenant), and the handler may be a [`RunForTenant`].
+    const NEEDS_TENANT: bool = false;
 
     /// How jobs of this kind are stored unless [`Queue::enqueue_with`](crate::Queue::enqueue_with)
     /// says otherwise.
@@ -79,4 +85,43 @@ pub trait Run<C>: Job {
     /// Does the work. It may run more than once, so make it repeatable, or complete the job in the
     /// transaction that holds its effects by [`JobContext::complete`].
     fn run(self, cx: JobContext<'_, C>) -> impl Future<Output = JobResult> + Send;
+}
+
+/// The handler of a [`Job`] that is always some tenant's, and is told whose:
+/// [`Job::NEEDS_TENANT`] is true, or [`Worker::register_for_tenant`] does not compile.
+///
+/// ```
+/// use saas_core::TenantId;
+/// use saas_jobs::{Job, JobContext, JobResult, Outcome, RunForTenant};
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct CloseMonth { month: u8 }
+///
+/// impl Job for CloseMonth {
+///     const KIND: &'static str = "close_month";
+///     const NEEDS_TENANT: bool = true;
+/// }
+///
+/// impl RunForTenant<()> for CloseMonth {
+///     async fn run(self, tenant: TenantId, cx: JobContext<'_, ()>) -> JobResult {
+///         println!("{tenant} closes month {} in attempt {}", self.month, cx.attempt());
+///         Ok(Outcome::done())
+///     }
+/// }
+/// ```
+///
+/// [`Worker::register_for_tenant`]: crate::Worker::register_for_tenant
+pub trait RunForTenant<C>: Job {
+    /// Does the work, as [`Run::run`] does.
+    fn run(self, tenant: TenantId, cx: JobContext<'_, C>)
+    -> impl Future<Output = JobResult> + Send;
+}
+
+/// A job from what is stored of it.
+pub(crate) fn read<J: Job>(version: i16, args: &str) -> Result<J, BoxError> {
+    if version == J::VERSION {
+        return Ok(serde_json::from_str(args)?);
+    }
+    let args: Value = serde_json::from_str(args)?;
+    Ok(serde_json::from_value(J::upcast(version, args)?)?)
 }

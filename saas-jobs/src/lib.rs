@@ -6,16 +6,24 @@ mod context;
 mod dead;
 mod error;
 mod id;
+mod info;
 mod job;
 mod lane;
+mod layer;
 mod limit;
 mod metrics;
 mod migrations;
+#[cfg(feature = "postgres")]
+mod notify;
 mod options;
 mod outcome;
 mod policy;
 mod queue;
+mod relay;
 mod retention;
+#[cfg(feature = "cron")]
+mod schedule;
+mod scope;
 mod settle;
 mod status;
 mod step;
@@ -23,18 +31,22 @@ mod step;
 #[cfg_attr(not(feature = "postgres"), allow(dead_code))]
 mod store;
 mod text;
+mod trace;
 mod unique;
 mod worker;
 
 #[cfg(feature = "testing")]
-mod testing;
+pub mod testing;
 
 pub use backoff::Backoff;
 pub use context::JobContext;
 pub use dead::{DeadJob, DeadLetters};
 pub use error::{Error, ErrorKind};
 pub use id::{JobId, StoredJob};
-pub use job::{BoxError, Job, JobResult, Run};
+pub use info::JobInfo;
+pub use job::{BoxError, Job, JobResult, Run, RunForTenant};
+#[cfg(feature = "tower")]
+pub use layer::{JobRequest, JobService};
 pub use limit::Limit;
 #[cfg(feature = "postgres")]
 pub use migrations::grant;
@@ -43,11 +55,14 @@ pub use options::Options;
 pub use outcome::{Outcome, Receipt};
 pub use policy::Policy;
 pub use queue::Queue;
+pub use relay::{Message, Publisher};
 pub use retention::Retention;
+#[cfg(feature = "cron")]
+pub use schedule::{Missed, Schedule, StoredSchedule};
 pub use status::{JobState, JobStatus, LastError, QueueStats};
 pub use step::{OpenStep, Step};
 pub use store::{Backend, QueueConnection};
 #[cfg(feature = "testing")]
-pub use testing::Drained;
+pub use testing::drain::{Drain, Drained};
 pub use unique::{Enqueued, Unique};
 pub use worker::Worker;

@@ -11,6 +11,8 @@ macro_rules! steps {
             ("unique", include_str!(concat!("../migrations/", $database, "/3_unique.sql"))),
             ("steps", include_str!(concat!("../migrations/", $database, "/4_steps.sql"))),
             ("ends", include_str!(concat!("../migrations/", $database, "/5_ends.sql"))),
+            ("schedules", include_str!(concat!("../migrations/", $database, "/6_schedules.sql"))),
+            ("trace", include_str!(concat!("../migrations/", $database, "/7_trace.sql"))),
         ]
     };
 }
@@ -40,7 +42,8 @@ const GRANTS: &[&str] = &[
     "grant usage on schema saas to :role",
     "grant select, insert, update, delete on saas.jobs, saas.jobs_ready, saas.jobs_later, \
      saas.jobs_lease, saas.jobs_done, saas.jobs_dead, saas.jobs_error, saas.jobs_worker, \
-     saas.jobs_limit, saas.jobs_lane, saas.jobs_limit_use, saas.jobs_unique, saas.jobs_step to :role",
+     saas.jobs_limit, saas.jobs_lane, saas.jobs_limit_use, saas.jobs_unique, saas.jobs_step, \
+     saas.jobs_cron, saas.jobs_leader to :role",
     "grant usage on sequence saas.jobs_lane_number to :role",
     "grant execute on function saas.jobs_fenced() to :role",
 ];

@@ -4,6 +4,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use saas_core::TenantId;
 
+use crate::trace::is_traceparent;
+
 /// How one job is stored: where, when, for whom. What is not said is taken from
 /// [`Job::options`](crate::Job::options), and what that does not say from the defaults named here.
 ///
@@ -20,6 +22,7 @@ pub struct Options {
     pub(crate) max_attempts: Option<u16>,
     pub(crate) tenant: Option<TenantId>,
     pub(crate) limit: Option<Cow<'static, str>>,
+    pub(crate) trace: Option<String>,
     pub(crate) start: Option<Start>,
 }
 
@@ -71,6 +74,20 @@ impl Options {
         self
     }
 
+    /// The trace it is enqueued in, as a W3C `traceparent`: the handler finds it by
+    /// [`JobContext::trace`](crate::JobContext::trace), and in the run's span as the field `trace`.
+    /// What is none is left out, as that standard asks.
+    ///
+    /// ```
+    /// # use saas_jobs::Options;
+    /// Options::new().trace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    /// ```
+    #[must_use]
+    pub fn trace(mut self, traceparent: impl Into<String>) -> Self {
+        self.trace = Some(traceparent.into()).filter(|text| is_traceparent(text));
+        self
+    }
+
     /// When it may start; at once if not said or past.
     #[must_use]
     pub fn run_at(mut self, moment: DateTime<Utc>) -> Self {
@@ -93,6 +110,7 @@ impl Options {
             max_attempts: self.max_attempts.or(defaults.max_attempts),
             tenant: self.tenant.or(defaults.tenant),
             limit: self.limit.or(defaults.limit),
+            trace: self.trace.or(defaults.trace),
             start: self.start.or(defaults.start),
         }
     }

@@ -5,11 +5,11 @@ use crate::JobId;
 
 /// How one run of a job ended. A handler returns it; an `Err` from a handler counts as
 /// [`retry`](Outcome::retry).
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 #[must_use]
 pub struct Outcome(pub(crate) Verdict);
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Verdict {
     Done,
     Completed(Receipt),
@@ -59,12 +59,26 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// `done`, `completed`, `retry`, `snooze`, `cancel` or `dead`: for layers and their logs.
+    pub fn name(&self) -> &'static str {
+        match self.0 {
+            Verdict::Done => "done",
+            Verdict::Completed(_) => "completed",
+            Verdict::Retry { .. } => "retry",
+            Verdict::Snooze(_) => "snooze",
+            Verdict::Cancel(_) => "cancel",
+            Verdict::Dead(_) => "dead",
+        }
+    }
+}
+
 /// Proof that a job was completed in a transaction of its handler; only
 /// [`JobContext::complete`](crate::JobContext::complete) makes one.
 ///
 /// The worker believes the database, not the receipt: if the transaction did not commit, the
 /// attempt has failed.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 #[must_use = "return it by `Outcome::completed` once the transaction is committed"]
 pub struct Receipt {
     pub(crate) job: JobId,

@@ -14,9 +14,9 @@ use crate::{
     metrics,
 };
 
-const DEFAULT_QUEUE: &str = "default";
-const DEFAULT_PRIORITY: u8 = 2;
-const DEFAULT_MAX_ATTEMPTS: u16 = 20;
+pub(crate) const DEFAULT_QUEUE: &str = "default";
+pub(crate) const DEFAULT_PRIORITY: u8 = 2;
+pub(crate) const DEFAULT_MAX_ATTEMPTS: u16 = 20;
 
 /// The way into the queue: stores jobs, on the caller's connection.
 ///
@@ -26,6 +26,8 @@ pub struct Queue<DB: Backend> {
     pub(crate) statements: Statements,
     pub(crate) clock: Arc<dyn Clock>,
     woken: watch::Sender<()>,
+    /// Tells the workers of other processes.
+    beyond: Option<Arc<dyn Fn() + Send + Sync>>,
     backend: PhantomData<fn() -> DB>,
 }
 
@@ -36,6 +38,7 @@ impl<DB: Backend> Queue<DB> {
             statements: Statements::Named,
             clock: Arc::new(SystemClock),
             woken: watch::Sender::new(()),
+            beyond: None,
             backend: PhantomData,
         }
     }
@@ -100,7 +103,7 @@ impl<DB: Backend> Queue<DB> {
         job: J,
         options: Options,
     ) -> Result<Enqueued, Error> {
-        let options = options.or(J::options());
+        let options = demanded::<J>(options)?;
         let (how, now) = (self.statements, self.clock.now());
         let tenant = options.tenant.map(TenantId::uuid);
         let key = Key { kind: J::KIND, tenant, key: unique.checked()? };
@@ -158,7 +161,24 @@ impl<DB: Backend> Queue<DB> {
 
     /// Tells the workers of this process that there is something to do. Call it after the commit:
     /// before, there is nothing to be seen. Without it they find out by polling.
+    ///
+    /// Those of other processes too, if the queue [notifies](Self::notify).
     pub fn wake(&self) {
+        self.wake_here();
+        if let Some(tell) = &self.beyond {
+            tell();
+        }
+    }
+
+    /// Has others told whenever the queue is woken.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn beyond(mut self, tell: Arc<dyn Fn() + Send + Sync>) -> Self {
+        self.beyond = Some(tell);
+        self
+    }
+
+    /// Tells the workers of this process only.
+    pub(crate) fn wake_here(&self) {
         self.woken.send_replace(());
     }
 
@@ -192,36 +212,58 @@ impl<DB: Backend> Queue<DB> {
         options: Options,
         once: bool,
     ) -> Result<u64, Error> {
-        let options = options.or(J::options());
+        let options = demanded::<J>(options)?;
         let queue = options.queue.clone().unwrap_or(DEFAULT_QUEUE.into()).into_owned();
-        let tenant = options.tenant.map(TenantId::uuid);
-        let lane = match &options.limit {
-            Some(name) => {
-                Some(DB::limited_lane(conn, &queue, name, tenant, self.statements).await?)
-            }
-            None => options.tenant.map(lane::of),
-        };
+        let lane = self.lane(conn, &queue, options.limit.as_deref(), options.tenant).await?;
         let jobs = jobs.into_iter().map(|(id, job)| Ok((id.uuid(), arguments(&job)?)));
         let jobs = jobs.collect::<Result<Vec<_>, Error>>()?;
         let new = NewJobs {
-            kind: J::KIND,
+            kind: J::KIND.into(),
             version: J::VERSION,
             run_at: options.due(self.clock.now()),
             queue,
             priority: i16::from(options.priority.unwrap_or(DEFAULT_PRIORITY)),
             max_attempts: stored(options.max_attempts.unwrap_or(DEFAULT_MAX_ATTEMPTS)),
-            tenant,
+            tenant: options.tenant.map(TenantId::uuid),
             lane,
+            trace: options.trace,
             jobs,
             once,
         };
-        let stored = DB::enqueue(conn, &new, self.statements).await?;
-        metrics::enqueued(J::KIND, new.jobs.len());
+        self.put(conn, &new).await
+    }
+
+    /// The lane of a job in its queue: of its limit, or else of its tenant.
+    pub(crate) async fn lane(
+        &self,
+        conn: &mut DB::Connection,
+        queue: &str,
+        limit: Option<&str>,
+        tenant: Option<TenantId>,
+    ) -> Result<Option<i32>, Error> {
+        let Some(limit) = limit else { return Ok(tenant.map(lane::of)) };
+        let tenant = tenant.map(TenantId::uuid);
+        Ok(Some(DB::limited_lane(conn, queue, limit, tenant, self.statements).await?))
+    }
+
+    /// Stores jobs, and returns how many are new.
+    pub(crate) async fn put(&self, conn: &mut DB::Connection, new: &NewJobs) -> Result<u64, Error> {
+        let stored = DB::enqueue(conn, new, self.statements).await?;
+        metrics::enqueued(new.kind.clone(), &new.queue, new.jobs.len());
         Ok(stored)
     }
 }
 
-fn arguments<J: Job>(job: &J) -> Result<String, Error> {
+/// Options with those of the kind, and with the tenant that the kind needs.
+pub(crate) fn demanded<J: Job>(options: Options) -> Result<Options, Error> {
+    let options = options.or(J::options());
+    match J::NEEDS_TENANT && options.tenant.is_none() {
+        true => Err(Error::NoTenant { kind: J::KIND }),
+        false => Ok(options),
+    }
+}
+
+pub(crate) fn arguments<J: Job>(job: &J) -> Result<String, Error> {
     serde_json::to_string(job).map_err(|source| Error::Arguments { kind: J::KIND, source })
 }
 
@@ -238,6 +280,7 @@ impl<DB: Backend> Clone for Queue<DB> {
             statements: self.statements,
             clock: Arc::clone(&self.clock),
             woken: self.woken.clone(),
+            beyond: self.beyond.clone(),
             backend: PhantomData,
         }
     }

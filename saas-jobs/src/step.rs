@@ -65,9 +65,11 @@ impl<'a, C> JobContext<'a, C> {
         name: &'a str,
     ) -> Result<Step<'a, T>, Error> {
         let ticket = self.ticket();
-        let Some(result) = conn.job_step(ticket.id.uuid(), name, ticket.statements).await? else {
-            return Ok(Step::Open(OpenStep { ticket, name }));
+        let taken = match ticket.lease {
+            Some(_) => conn.job_step(ticket.info.id.uuid(), name, ticket.statements).await?,
+            None => None,
         };
+        let Some(result) = taken else { return Ok(Step::Open(OpenStep { ticket, name })) };
         let taken = serde_json::from_str(&result);
         taken.map(Step::Taken).map_err(|source| Error::Step { name: name.to_owned(), source })
     }
@@ -88,9 +90,11 @@ impl OpenStep<'_> {
         let Self { ticket, name } = self;
         let result = serde_json::to_string(result)
             .map_err(|source| Error::Step { name: name.to_owned(), source })?;
+        let Some(lease) = &ticket.lease else { return Ok(()) };
+        let job = ticket.info.id;
         let taking = Taking {
-            lease: ticket.lease.id,
-            job: ticket.id.uuid(),
+            lease: lease.id,
+            job: job.uuid(),
             name,
             result: &result,
             now: ticket.clock.now(),
@@ -98,7 +102,7 @@ impl OpenStep<'_> {
         let how: Statements = ticket.statements;
         match conn.take_job_step(&taking, how).await? {
             true => Ok(()),
-            false => Err(Error::LeaseLost { job: ticket.id }),
+            false => Err(Error::LeaseLost { job }),
         }
     }
 }

@@ -5,6 +5,7 @@ mod claim;
 mod copy;
 mod enqueue;
 mod epoch;
+mod gauge;
 mod inspect;
 mod limit;
 mod manage;
@@ -14,6 +15,8 @@ mod packed;
 mod postgres;
 mod record;
 mod retain;
+#[cfg(feature = "cron")]
+pub(crate) mod schedule;
 mod session;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -31,7 +34,10 @@ pub(crate) use enqueue::{Enqueues, NewJobs};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use epoch::Stranded;
 pub(crate) use epoch::{Epoch, Epochs};
+pub(crate) use gauge::Gauges;
 pub(crate) use inspect::Inspects;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) use inspect::WaitingJob;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use limit::Used;
 pub(crate) use limit::{LimitedLane, Limits, Taken};
@@ -39,11 +45,17 @@ pub(crate) use manage::{Manages, Which};
 pub(crate) use record::{CANCELLED, DEAD, Moved, Placement, Records};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use record::{DONE, MOVED};
-pub(crate) use retain::{Cleared, Retains};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) use retain::Cleared;
+pub(crate) use retain::Retains;
+#[cfg(feature = "cron")]
+pub(crate) use schedule::Schedules;
 pub(crate) use session::{Session, can_spare};
 use sqlx::Database;
 pub(crate) use step::{StepStore, Taking};
-pub(crate) use unique::{Holder, Key, Replacement, Uniques};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) use unique::Holder;
+pub(crate) use unique::{Key, Replacement, Uniques};
 use uuid::Uuid;
 
 /// One of the two databases a queue can live in: sqlx's own `Postgres` and `Sqlite`. Sealed.
@@ -128,7 +140,18 @@ type Answer<'c, T> = BoxFuture<'c, Result<T, sqlx::Error>>;
 
 /// What the queue asks of its database, subject by subject.
 pub trait Store:
-    Enqueues + Uniques + Claims + Limits + Records + StepStore + Epochs + Retains + Manages + Inspects
+    Enqueues
+    + Uniques
+    + Claims
+    + Limits
+    + Records
+    + StepStore
+    + Epochs
+    + Retains
+    + Manages
+    + Schedules
+    + Inspects
+    + Gauges
 {
     /// What opens a transaction that will write.
     const BEGIN: &'static str;
@@ -138,6 +161,12 @@ pub trait Store:
     /// transaction.
     const ONE_STATEMENT: bool;
 }
+
+/// Without the feature, nothing is asked.
+#[cfg(not(feature = "cron"))]
+pub trait Schedules {}
+#[cfg(not(feature = "cron"))]
+impl<DB> Schedules for DB {}
 
 /// Attempts are small numbers; the columns hold no others.
 pub(crate) fn count(stored: i16) -> u16 {

@@ -1,14 +1,20 @@
 mod buffer;
 mod claimer;
 mod completer;
+#[cfg(feature = "metrics")]
+mod gauges;
 mod keeper;
 mod lanes;
 mod lease;
 mod limited;
+#[cfg(feature = "postgres")]
+mod listener;
 mod pace;
 mod registry;
 mod retainer;
 mod runner;
+#[cfg(feature = "cron")]
+mod scheduler;
 mod source;
 mod supervisor;
 
@@ -24,7 +30,9 @@ use uuid::Uuid;
 
 use self::buffer::Buffer;
 use self::registry::Registry;
-use crate::{Backend, Error, Limit, Queue, Retention, Run};
+use crate::layer::Layers;
+use crate::scope::Contexts;
+use crate::{Backend, BoxError, Error, JobInfo, Limit, Queue, Retention, Run, RunForTenant};
 
 pub(crate) use self::lease::Lease;
 #[cfg(feature = "testing")]
@@ -44,13 +52,14 @@ mod testing;
 pub struct Worker<DB: Backend, C> {
     pool: Pool<DB>,
     queue: Queue<DB>,
-    context: Arc<C>,
-    registry: Registry<C>,
+    contexts: Contexts<C>,
+    pub(crate) registry: Registry<C>,
+    pub(crate) layers: Layers,
     duplicate: Option<&'static str>,
     settings: Settings,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Settings {
     name: String,
     queues: Vec<String>,
@@ -60,11 +69,52 @@ struct Settings {
     poll: (Duration, Duration),
     limits: Vec<Limit>,
     retention: Retention,
+    #[cfg(feature = "metrics")]
+    gauges: Option<Duration>,
+    #[cfg(feature = "postgres")]
+    listen: Option<sqlx::postgres::PgConnectOptions>,
+    #[cfg(feature = "cron")]
+    schedules: scheduler::InCode,
 }
 
 impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
     /// A worker without jobs. It serves the queue `default`, up to 32 jobs at once.
     pub fn new(pool: Pool<DB>, queue: Queue<DB>, context: C) -> Self {
+        Self::over(pool, queue, Contexts::Shared(Arc::new(context)))
+    }
+
+    /// A worker whose handlers have a context of their own, made from the application and the job
+    /// before any code of the handler runs: with the tenant bound, say. An error is a failed
+    /// attempt.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use saas_jobs::{Backend, JobInfo, Queue, Worker};
+    /// # use saas_core::TenantId;
+    /// # struct App;
+    /// # impl App { fn of_tenant(&self, _: TenantId) -> TenantApp { TenantApp } }
+    /// # struct TenantApp;
+    /// # fn scoped<DB: Backend>(pool: sqlx::Pool<DB>, queue: Queue<DB>, app: App) -> Worker<DB, TenantApp> {
+    /// Worker::scoped(pool, queue, app, |app: Arc<App>, job: JobInfo| async move {
+    ///     let tenant = job.tenant.ok_or("a job without a tenant")?;
+    ///     Ok(app.of_tenant(tenant))
+    /// })
+    /// # }
+    /// ```
+    pub fn scoped<A, F>(
+        pool: Pool<DB>,
+        queue: Queue<DB>,
+        app: A,
+        scope: impl Fn(Arc<A>, JobInfo) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        A: Send + Sync + 'static,
+        F: Future<Output = Result<C, BoxError>> + Send + 'static,
+    {
+        Self::over(pool, queue, Contexts::made(app, scope))
+    }
+
+    fn over(pool: Pool<DB>, queue: Queue<DB>, contexts: Contexts<C>) -> Self {
         let settings = Settings {
             name: format!("pid {}", std::process::id()),
             queues: Vec::new(),
@@ -74,9 +124,15 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
             poll: (Duration::from_millis(50), Duration::from_secs(2)),
             limits: Vec::new(),
             retention: Retention::new(),
+            #[cfg(feature = "metrics")]
+            gauges: None,
+            #[cfg(feature = "postgres")]
+            listen: None,
+            #[cfg(feature = "cron")]
+            schedules: scheduler::InCode::default(),
         };
-        let context = Arc::new(context);
-        Self { pool, queue, context, registry: Registry::new(), duplicate: None, settings }
+        let (registry, layers) = (Registry::new(), Layers::default());
+        Self { pool, queue, contexts, registry, layers, duplicate: None, settings }
     }
 
     /// Runs jobs of the kind `J`. Jobs of kinds that are not registered are left to other workers:
@@ -84,6 +140,38 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
     #[must_use]
     pub fn register<J: Run<C>>(mut self) -> Self {
         if !self.registry.add::<J>() {
+            self.duplicate = Some(J::KIND);
+        }
+        self
+    }
+
+    /// Runs jobs of the kind `J`, each for its tenant. A job that has none, stored before its kind
+    /// needed one, goes to the dead letters.
+    ///
+    /// Whether the kind needs a tenant is seen to when the program is compiled:
+    ///
+    /// ```compile_fail,E0080
+    /// # use saas_core::TenantId;
+    /// # use saas_jobs::{Job, JobContext, JobResult, Outcome, RunForTenant, Worker};
+    /// #[derive(serde::Serialize, serde::Deserialize)]
+    /// struct Close;
+    ///
+    /// impl Job for Close {
+    ///     const KIND: &'static str = "close";             // and no `NEEDS_TENANT`
+    /// }
+    /// # impl RunForTenant<()> for Close {
+    /// #     async fn run(self, _: TenantId, _: JobContext<'_, ()>) -> JobResult { Ok(Outcome::done()) }
+    /// # }
+    /// # #[cfg(feature = "sqlite")]
+    /// # fn main() {
+    /// #     let _: fn(Worker<sqlx::Sqlite, ()>) -> _ = |worker|
+    /// worker.register_for_tenant::<Close>()
+    /// # ; }
+    /// ```
+    #[must_use]
+    pub fn register_for_tenant<J: RunForTenant<C>>(mut self) -> Self {
+        const { assert!(J::NEEDS_TENANT, "`Job::NEEDS_TENANT` must be true for this kind") };
+        if !self.registry.add_for_tenant::<J>() {
             self.duplicate = Some(J::KIND);
         }
         self
@@ -176,14 +264,17 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
             return Err(Error::DuplicateKind { kind });
         }
         let mut settings = self.settings;
+        #[cfg(feature = "cron")]
+        settings.schedules.check()?;
         if settings.queues.is_empty() {
             settings.queues.push("default".to_owned());
         }
         Ok(Shared {
             pool: self.pool,
             queue: self.queue,
-            context: self.context,
+            contexts: self.contexts,
             registry: self.registry,
+            layers: self.layers,
             settings,
             buffer: Buffer::new(),
             in_hand: AtomicUsize::new(0),
@@ -215,8 +306,9 @@ impl Drop for StopOnDrop {
 struct Shared<DB: Backend, C> {
     pool: Pool<DB>,
     queue: Queue<DB>,
-    context: Arc<C>,
+    contexts: Contexts<C>,
     registry: Registry<C>,
+    layers: Layers,
     settings: Settings,
     buffer: Buffer,
     /// Jobs that are claimed and not ended.

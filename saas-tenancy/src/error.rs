@@ -297,12 +297,13 @@ pub enum Error {
     /// Another transaction was in the way: run the whole transaction again.
     #[error("another transaction was in the way")]
     Contention(#[source] sqlx::Error),
-    /// A migration changed a table under the statements that this connection had prepared. The
-    /// connection is closed with its transaction: run the whole transaction again.
+    /// A migration changed a table under the statements that this connection had prepared, or SQL by
+    /// hand discarded them. The connection is closed with its transaction: run the whole transaction
+    /// again.
     ///
     /// From SQL by hand this library does not see the error, and the connection goes on failing: bind
     /// its values with `.persistent(false)` where tables change under a running process.
-    #[error("a table has changed since the statement was prepared")]
+    #[error("a table has changed since the statement was prepared, or the statement was discarded")]
     Outdated(#[source] sqlx::Error),
     /// The database cannot be reached now.
     #[error("database unavailable")]

@@ -23,12 +23,12 @@ impl Lent {
     }
 }
 
-/// The settings that a pool's sessions have when nobody has changed them.
+/// What a pool's sessions are like when nobody has changed them.
 #[derive(Debug)]
 pub struct Session {
-    /// Their values.
+    /// The values of their settings; on SQLite, what differs from its own defaults.
     pub values: Vec<String>,
-    /// What sets them back.
+    /// What sets them back, where that is done.
     pub restore: String,
 }
 

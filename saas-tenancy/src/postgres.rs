@@ -1,5 +1,5 @@
 mod arrays;
-mod lent;
+pub(crate) mod lent;
 mod moments;
 mod survey;
 
@@ -24,9 +24,10 @@ impl TenantBackend for Postgres {
     fn begin_across(crossing: &Crossing, options: &Options) -> Option<SqlStr> {
         // All of it travels in one message, where values cannot be bound.
         let begin = format!(
-            "begin; set local role {role}; \
+            "{begin}; set local role {role}; \
              select saas.cross('{id}', {actor}, {reason}, '{at}'); \
              set transaction read only",
+            begin = lent::BEGIN,
             role = identifier(options.across_role.as_deref()?),
             id = crossing.id,
             actor = literal(&crossing.reason.actor),
@@ -37,17 +38,12 @@ impl TenantBackend for Postgres {
     }
 
     fn begin(tenant: Option<TenantId>, options: &Options) -> SqlStr {
-        // Both statements travel in one message. A UUID prints as hexadecimal digits and hyphens,
-        // so it cannot end the literal.
         match tenant {
             _ if options.isolation == Isolation::Schema => {
                 schema::begin(&options.schema_names, tenant)
             }
-            Some(tenant) => QueryBuilder::<Self>::new(format!(
-                "begin; select set_config('app.tenant_id', '{tenant}', true)"
-            ))
-            .into_sql(),
-            None => SqlStr::from_static("begin"),
+            Some(tenant) => QueryBuilder::<Self>::new(lent::begin(tenant)).into_sql(),
+            None => SqlStr::from_static(lent::BEGIN),
         }
     }
 

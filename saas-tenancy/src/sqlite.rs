@@ -45,23 +45,23 @@ impl TenantBackend for Sqlite {
         transfer::read(row, at, kind)
     }
 
-    fn session(_pool: &Pool<Self>) -> BoxFuture<'_, Result<Option<Session>, sqlx::Error>> {
+    fn session(pool: &Pool<Self>) -> BoxFuture<'_, Result<Option<Session>, sqlx::Error>> {
         // Differs: a connection on which anything is left is closed, so nothing is set back.
-        Box::pin(async { Ok(None) })
+        Box::pin(async { lent::session(pool).await.map(Some) })
     }
 
     fn commit_lent<'c>(
         conn: &'c mut Self::Connection,
-        _lent: &'c Lent,
+        lent: &'c Lent,
     ) -> BoxFuture<'c, Result<Returned>> {
-        Box::pin(lent::commit(conn))
+        Box::pin(lent::commit(conn, lent))
     }
 
     fn rollback_lent<'c>(
         conn: &'c mut Self::Connection,
-        _lent: &'c Lent,
+        lent: &'c Lent,
     ) -> BoxFuture<'c, Result<Returned, sqlx::Error>> {
-        Box::pin(lent::rollback(conn))
+        Box::pin(lent::rollback(conn, lent))
     }
 
     fn abandon_lent(_conn: &mut Self::Connection, _lent: &Lent) -> bool {

@@ -84,7 +84,9 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
     /// well on PostgreSQL; on SQLite, do not commit after its error.
     ///
     /// [`Error::Escaped`] if SQL by hand has ended the transaction, or on PostgreSQL left it to another
-    /// tenant. Nothing more is committed then; what that SQL has committed cannot be taken back.
+    /// tenant or begun another one since. Nothing more is committed then; what that SQL has committed
+    /// cannot be taken back. On SQLite another one that was begun since is not told from this one: it is
+    /// committed, and what was rolled back before it is lost without an error.
     ///
     /// If the answer is lost, so is the knowledge whether it was committed: what must not happen
     /// twice needs an idempotency key.
@@ -157,9 +159,18 @@ impl<DB: TenantBackend, S: Scope> Tx<DB, S> {
     /// whether the database holds it to the tenant: `raw` and, on SQLite, `raw_unenforced`.
     ///
     /// What ends the transaction by hand ends the scope as well: [`commit`](Self::commit) is then
-    /// [`Error::Escaped`]. What else it leaves on the connection is taken back when the transaction
-    /// ends: role, tenant, search path and time zone, timeouts, cursors, channels, session locks and
-    /// temporary tables; on SQLite the connection is closed instead.
+    /// [`Error::Escaped`]; on SQLite only if that SQL has begun no other one since.
+    ///
+    /// What else it leaves on the connection is taken back when the transaction ends: role, tenant,
+    /// search path and time zone, timeouts, what transactions are like by default, cursors, channels,
+    /// session locks and temporary tables. Prepared statements that it discarded are missed once, as
+    /// [`Error::Outdated`].
+    ///
+    /// On SQLite the connection is closed instead, if there is a temporary table or an attached database, if
+    /// foreign keys are off, or if one of `ignore_check_constraints`, `recursive_triggers`,
+    /// `writable_schema`, `read_uncommitted` and `case_sensitive_like` is not as it was when connecting;
+    /// these five are not looked at in a tenant's own file, nor without a check when connecting. Other
+    /// pragmas of the connection stay. Lent and dropped, it is always closed.
     pub fn connection(&mut self) -> &mut DB::Connection {
         self.lent = true;
         &mut self.conn

@@ -20,7 +20,7 @@ mod wait;
 pub use client::{Call, Client};
 pub use process::Process;
 pub use proxy::Proxy;
-pub use raw::RawCall;
+pub use raw::{Connection, RawCall};
 pub use reply::Reply;
 pub use service::{OPERATOR_TOKEN, Service};
 pub use story::{Tenant, fresh, id, invoice_body, with_query};

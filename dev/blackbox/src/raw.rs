@@ -8,6 +8,13 @@ use tokio::time::timeout;
 
 use crate::{Client, Reply};
 
+/// A connection on which nothing was said yet.
+#[derive(Debug)]
+pub struct Connection {
+    client: Client,
+    stream: TcpStream,
+}
+
 /// A request written by hand, for what no proper client does.
 #[derive(Debug)]
 pub struct RawCall {
@@ -15,32 +22,53 @@ pub struct RawCall {
     name: String,
     stream: TcpStream,
     read: Vec<u8>,
+    patience: Duration,
 }
 
 impl Client {
+    /// Connects and says nothing.
+    pub async fn connect(&self) -> Connection {
+        let stream = TcpStream::connect(self.authority()).await.expect("a connection");
+        Connection { client: self.clone(), stream }
+    }
+
     /// Connects and sends the head of a request to `/api/v1`, with the token and these headers.
     pub async fn raw(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> RawCall {
+        self.connect().await.send(method, path, headers).await
+    }
+}
+
+impl Connection {
+    /// Sends the head of a request to `/api/v1`, with the token and these headers.
+    pub async fn send(mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> RawCall {
         let mut head = format!(
             "{method} /api/v1{path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\nauthorization: Bearer {}\r\n",
-            self.authority(),
-            self.token(),
+            self.client.authority(),
+            self.client.token(),
         );
         for (name, value) in headers {
             head += &format!("{name}: {value}\r\n");
         }
         head += "\r\n";
-        let mut stream = TcpStream::connect(self.authority()).await.expect("a connection");
-        stream.write_all(head.as_bytes()).await.expect("a head");
+        self.stream.write_all(head.as_bytes()).await.expect("a head");
         RawCall {
-            client: self.clone(),
+            client: self.client,
             name: format!("{method} {path} by hand"),
-            stream,
+            stream: self.stream,
             read: Vec::new(),
+            patience: Duration::from_secs(30),
         }
     }
 }
 
 impl RawCall {
+    /// Waits so long for an answer, rather than 30 seconds.
+    #[must_use]
+    pub fn within(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Waits for `100 Continue`: from here on the request is being served.
     pub async fn wait_for_continue(&mut self) {
         let head = self.head().await;
@@ -92,8 +120,8 @@ impl RawCall {
     }
 
     async fn more(&mut self) -> bool {
-        let read = timeout(Duration::from_secs(30), self.stream.read_buf(&mut self.read)).await;
-        read.unwrap_or_else(|_| panic!("{}: no answer in 30 seconds", self.name))
+        let read = timeout(self.patience, self.stream.read_buf(&mut self.read)).await;
+        read.unwrap_or_else(|_| panic!("{}: no answer in {:?}", self.name, self.patience))
             .is_ok_and(|read| read > 0)
     }
 }

@@ -37,8 +37,14 @@ impl Reply {
     /// Fails unless the status is this one. An error must be a problem document that says so, too.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{self}");
-        if status >= 400 {
+        self.expect_one_of(&[status])
+    }
+
+    /// Fails unless the status is one of these.
+    #[track_caller]
+    pub fn expect_one_of(self, statuses: &[u16]) -> Self {
+        assert!(statuses.contains(&self.status), "{self}");
+        if self.status >= 400 {
             self.problem();
         }
         self

@@ -7,7 +7,9 @@ use axum::http::{HeaderMap, HeaderValue, Request, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use invoicing_domain::failpoint::point;
-use invoicing_domain::{App, Db, keys, tenants};
+use invoicing_domain::tenants::{self, Tenant};
+use invoicing_domain::together::Together;
+use invoicing_domain::{App, Db, keys};
 use saas_core::{Problem, TenantId};
 use saas_idempotency::Scope;
 
@@ -25,13 +27,14 @@ impl<S: Sync> FromRequestParts<S> for Current {
 
 /// Lets a request pass whose key stands for a tenant, and says so to what comes after.
 pub async fn tenant<D: Db>(
-    State(app): State<App<D>>,
+    State((app, lookups)): State<(App<D>, Together<Option<Tenant>>)>,
     mut request: Request<Body>,
     next: Next,
 ) -> Result<Response, Problem> {
     point("request.received");
     let secret = bearer(request.headers()).ok_or_else(unauthorized)?;
-    let tenant = tenants::of_key(&app, secret).await?.ok_or_else(unauthorized)?;
+    let lookup = tenants::of_key(&app, secret);
+    let tenant = lookups.ask(keys::hash(secret), lookup).await?.ok_or_else(unauthorized)?;
     let named = named_tenants(&request, app.base_domain.as_deref());
     if named.iter().any(|slug| *slug != tenant.slug) {
         return Err(Problem::new(403).detail("the key belongs to another tenant"));

@@ -1,5 +1,7 @@
 //! Connections: each has a task of its own, and a bound on how long it may take to say what it wants.
 
+use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -7,12 +9,26 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 /// A head that is not whole by then, and a connection that is idle that long, is closed; otherwise
 /// whoever opens connections and says nothing keeps everyone else out.
 const HEAD: Duration = Duration::from_secs(10);
+
+/// As many connections may wait to be accepted, if the system's own limit (`net.core.somaxconn`) allows
+/// it. Beyond that the kernel drops what clients say, and they try again a second later.
+const BACKLOG: u32 = 4096;
+
+/// A listener at this address.
+pub fn bound(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // The port of a process that has just ended is free, whatever its last connections do.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves until `stop`, then lets every request that has begun end.
 ///

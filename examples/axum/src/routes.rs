@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{RawQuery, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use invoicing_domain::admission::{Admission, Gate};
 use invoicing_domain::customers::{self, Customer};
 use invoicing_domain::failpoint::point;
 use invoicing_domain::invoices::{self, Invoice};
@@ -24,12 +25,14 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::auth::{self, Current};
-use crate::body::{Body, PathId};
+use crate::body::{self, Body, PathId};
 use crate::start::Error;
 use crate::{health, observe};
 
 /// The whole service.
-pub fn router<D: Db>(app: App<D>, pool: Pool<D>) -> Result<Router, Error> {
+pub fn router<D: Db>(app: App<D>, pool: Pool<D>, admission: Admission) -> Result<Router, Error> {
+    let Admission { requests, keys, work } = admission;
+    let work = || from_fn_with_state(work.clone(), at_work);
     let policy = Policy::default()
         .methods(["POST"])
         // Answered before the handler decided anything.
@@ -39,6 +42,8 @@ pub fn router<D: Db>(app: App<D>, pool: Pool<D>) -> Result<Router, Error> {
         .route("/customers", get(list_customers::<D>).post(create_customer::<D>))
         .route("/invoices", get(list_invoices::<D>).post(create_invoice::<D>))
         .route("/invoices/{id}/send", post(send_invoice::<D>))
+        // Inside: duplicates of one request wait for each other without a slot.
+        .route_layer(work())
         .route_layer(IdempotencyLayer::new(SqlStore::new(pool.clone())).policy(policy).atomic());
     let tenants_own = Router::new()
         .route(
@@ -48,12 +53,20 @@ pub fn router<D: Db>(app: App<D>, pool: Pool<D>) -> Result<Router, Error> {
         .route("/customers/{id}/restore", post(restore_customer::<D>))
         .route("/invoices/{id}", get(get_invoice::<D>).delete(delete_invoice::<D>))
         .route("/jobs/{id}", get(get_job::<D>))
+        .route_layer(work())
         .merge(keyed)
-        .route_layer(from_fn_with_state(app.clone(), auth::tenant::<D>));
+        .route_layer(from_fn_with_state((app.clone(), keys), auth::tenant::<D>));
     // On the method, not the route: what the path does not know is 405 whoever asks.
-    let create_tenant =
-        post(create_tenant::<D>).route_layer(from_fn_with_state(app.clone(), auth::operator::<D>));
-    let v1 = tenants_own.route("/tenants", create_tenant);
+    let create_tenant = post(create_tenant::<D>)
+        .route_layer(work())
+        .route_layer(from_fn_with_state(app.clone(), auth::operator::<D>));
+    let v1 = tenants_own
+        .route("/tenants", create_tenant)
+        .route_layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Duration::from_secs(30),
+        ))
+        .route_layer(from_fn_with_state(requests, admitted));
     let recorder = observe::recorder()?;
     Ok(Router::new()
         .nest("/api/v1", v1)
@@ -62,13 +75,28 @@ pub fn router<D: Db>(app: App<D>, pool: Pool<D>) -> Result<Router, Error> {
         .route("/metrics", get(move || async move { recorder.render() }))
         .fallback(|| async { Problem::new(404) })
         .layer(CatchPanicLayer::custom(observe::panicked))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::SERVICE_UNAVAILABLE,
-            Duration::from_secs(30),
-        ))
         .layer(map_response(observe::as_problem))
         .layer(from_fn(observe::request))
         .with_state(app))
+}
+
+/// Lets so many requests in at once; who waits has not been read beyond the head.
+async fn admitted(
+    State(gate): State<Gate>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    gate.pass(next.run(request)).await
+}
+
+/// Lets so many requests at the database at once, each when nothing of it is missing.
+async fn at_work(
+    State(gate): State<Gate>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let request = body::whole(request).await?;
+    gate.pass(next.run(request)).await
 }
 
 type Answer = Result<Response, Problem>;

@@ -3,16 +3,16 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use invoicing_domain::admission::Admission;
 use invoicing_domain::send::SendInvoice;
 use invoicing_domain::{App, Db};
 use saas_core::Clock;
 use saas_idempotency::{SqlStore, Store};
 use saas_jobs::Worker;
 use sqlx::Pool;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::listen::listen;
+use crate::listen::{bound, listen};
 use crate::start::Error;
 use crate::{Command, routes};
 
@@ -30,6 +30,7 @@ pub async fn serve<D: Db>(
     token: Option<String>,
 ) -> Result<(), Error> {
     let stop = CancellationToken::new();
+    let admission = Admission::of(&pool);
     let worker = async {
         if command == Command::Api {
             return Ok(());
@@ -49,11 +50,10 @@ pub async fn serve<D: Db>(
         if command == Command::Work {
             return Ok(());
         }
-        let listener = TcpListener::bind(bind)
-            .await
-            .map_err(|error| format!("BIND: cannot listen on {bind}: {error}"))?;
+        let listener =
+            bound(bind).map_err(|error| format!("BIND: cannot listen on {bind}: {error}"))?;
         greet(listener.local_addr()?, token.as_deref());
-        let router = routes::router(app.clone(), pool.clone())?;
+        let router = routes::router(app.clone(), pool.clone(), admission.clone())?;
         listen(listener, router, stop.clone()).await;
         Ok(())
     };
@@ -61,7 +61,11 @@ pub async fn serve<D: Db>(
         until_told().await;
         tracing::info!("draining");
         stop.cancel();
-        tokio::time::sleep(GRACE + Duration::from_secs(5)).await;
+        let last = Duration::from_secs(5);
+        tokio::time::sleep(GRACE - last).await;
+        // Who did not come in by now will not be done in time: another process is to serve them.
+        admission.requests.close();
+        tokio::time::sleep(last + last).await;
     };
     let both = async {
         // If one of the two fails, the other drains as if told to stop.

@@ -44,7 +44,11 @@ pub fn registry() -> Registry {
         .register::<Line>()
 }
 
-/// Connections to a server. A request waits at most this long for one, then it is told 503.
+/// A request waits at most this long for a connection, then it is told 503. Gates let few wait here at
+/// once; this is room for a process that gets little of its processor while thousands connect.
+const ACQUIRE: Duration = Duration::from_secs(15);
+
+/// Connections to a server.
 pub fn postgres(options: PgConnectOptions) -> PgPool {
     // One locked row must not hold every connection, and with them every tenant.
     let limits = [
@@ -53,10 +57,7 @@ pub fn postgres(options: PgConnectOptions) -> PgPool {
         ("idle_in_transaction_session_timeout", "30s"),
     ];
     let options = options.application_name("invoicing").options(limits);
-    PgPoolOptions::new()
-        .max_connections(20)
-        .acquire_timeout(Duration::from_secs(5))
-        .connect_lazy_with(options)
+    PgPoolOptions::new().max_connections(20).acquire_timeout(ACQUIRE).connect_lazy_with(options)
 }
 
 /// Connections to a file, made if missing.
@@ -68,9 +69,5 @@ pub async fn sqlite(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::E
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(5));
-    SqlitePoolOptions::new()
-        .max_connections(8)
-        .acquire_timeout(Duration::from_secs(5))
-        .connect_with(options)
-        .await
+    SqlitePoolOptions::new().max_connections(8).acquire_timeout(ACQUIRE).connect_with(options).await
 }

@@ -1,6 +1,7 @@
 //! What the invoicing services do, without a web framework: `examples/axum` and its siblings put
 //! routes around it. Read it in this order: [`db`], [`customers`], [`invoices`], [`send`].
 
+pub mod admission;
 pub mod config;
 pub mod customers;
 pub mod db;
@@ -15,6 +16,7 @@ pub mod migrate;
 pub mod send;
 pub mod settings;
 pub mod tenants;
+pub mod together;
 
 mod app;
 

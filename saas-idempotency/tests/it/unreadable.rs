@@ -30,7 +30,6 @@ async fn a_record_of_another_version_in_postgres() {
     for spoil in [
         "update saas.idempotency_keys set reply = $2 where key = $1",
         "update saas.idempotency_keys set fingerprint = $2 where key = $1",
-        "update saas.idempotency_keys set status = -1, reply = $2 where key = $1",
     ] {
         let first = done(&db.store()).await;
         let spoil = sqlx::query(spoil).bind(&first.lease.id.digest()[..]).bind(STRANGE);
@@ -45,7 +44,6 @@ async fn a_record_of_another_version_in_sqlite() {
     for spoil in [
         "update saas_idempotency_keys set reply = ?2 where key = ?1",
         "update saas_idempotency_keys set fingerprint = ?2 where key = ?1",
-        "update saas_idempotency_keys set status = -1, reply = ?2 where key = ?1",
     ] {
         let first = done(&db.store()).await;
         let spoil = sqlx::query(spoil).bind(&first.lease.id.digest()[..]).bind(STRANGE);

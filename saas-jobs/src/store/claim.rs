@@ -51,6 +51,7 @@ pub struct Claimed {
     pub(crate) version: i16,
     pub(crate) tenant: Option<Uuid>,
     pub(crate) kind: String,
+    pub(crate) trace: Option<String>,
     pub(crate) args: String,
 }
 

@@ -14,7 +14,7 @@ const CHUNK: usize = 1 << 18;
 /// than one segment, even of the loopback's 64 KiB, is acknowledged at once.
 const LEAST: usize = 66_000;
 
-const BODIES: &str = "copy saas.jobs (id, tenant_id, version, priority, max_attempts, kind, queue, args, lane) \
+const BODIES: &str = "copy saas.jobs (id, tenant_id, version, priority, max_attempts, kind, queue, args, lane, trace) \
                       from stdin (format binary)";
 const READY: &str = "copy saas.jobs_ready (id, lane, priority, queue) from stdin (format binary)";
 const LATER: &str =
@@ -23,15 +23,19 @@ const LATER: &str =
 /// Stores jobs by two COPYs. They are two statements: the caller is in a transaction.
 pub(super) async fn copy(conn: &mut PgConnection, new: &NewJobs) -> Result<u64, sqlx::Error> {
     let bodies = rows(conn, BODIES, new, |row, (id, args)| {
-        row.fields(9).uuid(id);
+        row.fields(10).uuid(id);
         match new.tenant {
             Some(tenant) => row.uuid(&tenant),
             None => row.null(),
         };
         row.small(new.version).small(new.priority).small(new.max_attempts);
-        row.text(new.kind).text(&new.queue).text(args);
+        row.text(&new.kind).text(&new.queue).text(args);
         match new.lane {
             Some(lane) => row.integer(lane),
+            None => row.null(),
+        };
+        match &new.trace {
+            Some(trace) => row.text(trace),
             None => row.null(),
         };
     })

@@ -1,5 +1,7 @@
 //! How jobs come in.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use saas_core::sql::Statements;
 use uuid::Uuid;
@@ -9,7 +11,7 @@ use super::Answer;
 /// Jobs of one kind to be stored alike.
 #[derive(Debug)]
 pub struct NewJobs {
-    pub(crate) kind: &'static str,
+    pub(crate) kind: Cow<'static, str>,
     pub(crate) version: i16,
     pub(crate) queue: String,
     pub(crate) priority: i16,
@@ -17,6 +19,7 @@ pub struct NewJobs {
     pub(crate) tenant: Option<Uuid>,
     /// `None` for lane 0.
     pub(crate) lane: Option<i32>,
+    pub(crate) trace: Option<String>,
     /// `None` for ready at once.
     pub(crate) run_at: Option<DateTime<Utc>>,
     /// Each job's id and arguments as JSON.

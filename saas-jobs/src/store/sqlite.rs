@@ -1,11 +1,14 @@
 mod claim;
 mod enqueue;
 mod epoch;
+mod gauge;
 mod inspect;
 mod limit;
 mod manage;
 mod record;
 mod retain;
+#[cfg(feature = "cron")]
+mod schedule;
 mod step;
 mod unique;
 mod waiting;

@@ -225,7 +225,7 @@ pub(super) async fn claim<DB: Backend, C: Send + Sync + 'static>(
     let (jobs, slow) = claimed.await.inspect_err(|_: &sqlx::Error| shared.doubt(request.lease))?;
     lock(source).answered(&ask, &jobs, slow.then_some(begun));
     reserved.keep(jobs.len());
-    Ok(Lease::hold(request.lease, epoch, jobs))
+    Ok(Lease::hold(request, epoch, jobs))
 }
 
 /// Slots that a claim is under way for.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use saas_core::sql::Statements;
 use sqlx::Connection;
 use sqlx::pool::PoolConnection;
@@ -171,7 +172,7 @@ pub(super) async fn keep<DB: Backend, C: Send + Sync + 'static>(
     let every = (shared.settings.lease / 6).min(Duration::from_secs(2));
     let mut rescued: Option<Instant> = None;
     while !*ended.borrow() {
-        let mut failed = promote(&shared).await.err();
+        let mut failed = promote(&shared, shared.queue.clock.now()).await.err();
         if failed.is_none() && rescued.is_none_or(|rescued| rescued.elapsed() >= every) {
             failed = rescue(&shared).await.err();
             rescued = Some(Instant::now());
@@ -187,12 +188,15 @@ pub(super) async fn keep<DB: Backend, C: Send + Sync + 'static>(
 }
 
 /// Moves what is due to the ready jobs; returns how many.
-pub(super) async fn promote<DB: Backend, C>(shared: &Shared<DB, C>) -> Result<u64, sqlx::Error> {
+pub(super) async fn promote<DB: Backend, C>(
+    shared: &Shared<DB, C>,
+    now: DateTime<Utc>,
+) -> Result<u64, sqlx::Error> {
     let how = shared.queue.statements;
     let mut total = 0;
     loop {
         let mut session = Session::short(&shared.pool, how).await?;
-        let promoted = DB::promote(session.connection(), shared.queue.clock.now(), how).await?;
+        let promoted = DB::promote(session.connection(), now, how).await?;
         session.commit().await?;
         total += promoted;
         if promoted < MOST_CLAIMED as u64 {
@@ -200,7 +204,7 @@ pub(super) async fn promote<DB: Backend, C>(shared: &Shared<DB, C>) -> Result<u6
         }
     }
     if total > 0 {
-        shared.queue.wake();
+        shared.queue.wake_here();
     }
     Ok(total)
 }
@@ -239,7 +243,7 @@ pub(super) async fn rescue<DB: Backend, C>(shared: &Shared<DB, C>) -> Result<usi
         tracing::warn!(jobs = stranded.len(), "took back the jobs of dead workers");
     }
     if total > 0 {
-        shared.queue.wake();
+        shared.queue.wake_here();
     }
     Ok(total)
 }

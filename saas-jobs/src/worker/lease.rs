@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::buffer::Held;
-use crate::store::Claimed;
+use crate::store::{ClaimRequest, Claimed};
 
 /// A claimed batch. Its id is the fencing token: no two claims share one, and whoever takes the
 /// jobs back deletes its row.
@@ -13,6 +13,8 @@ use crate::store::Claimed;
 pub(crate) struct Lease {
     pub(crate) id: Uuid,
     pub(crate) epoch: Arc<Epoch>,
+    /// The queue its jobs came from.
+    pub(crate) queue: Arc<str>,
     /// How many jobs it holds.
     pub(crate) size: usize,
 }
@@ -27,8 +29,9 @@ pub(crate) struct Epoch {
 
 impl Lease {
     /// Jobs that were claimed together.
-    pub(super) fn hold(id: Uuid, epoch: &Arc<Epoch>, jobs: Vec<Claimed>) -> Vec<Held> {
-        let lease = Arc::new(Self { id, epoch: Arc::clone(epoch), size: jobs.len() });
+    pub(super) fn hold(request: ClaimRequest, epoch: &Arc<Epoch>, jobs: Vec<Claimed>) -> Vec<Held> {
+        let (id, queue) = (request.lease, request.queue.into());
+        let lease = Arc::new(Self { id, epoch: Arc::clone(epoch), queue, size: jobs.len() });
         jobs.into_iter().map(|job| Held { lease: Arc::clone(&lease), job }).collect()
     }
 }

@@ -135,5 +135,5 @@ async fn claim<DB: Backend, C: Send + Sync + 'static>(
     // The database may have done what we did not hear of: the lease is looked for later.
     let jobs = claimed.await.inspect_err(|_: &sqlx::Error| shared.doubt(request.lease))?;
     reserved.keep(jobs.len());
-    Ok(Claim::Jobs(Lease::hold(request.lease, epoch, jobs)))
+    Ok(Claim::Jobs(Lease::hold(request, epoch, jobs)))
 }

@@ -14,11 +14,12 @@ use tracing::Instrument;
 use super::Shared;
 use super::buffer::Held;
 use super::completer::{Ended, Finished};
+use super::registry;
 use crate::context::Ticket;
 use crate::outcome::Verdict;
 use crate::settle::{Attempts, Ending, Settlement, settle};
 use crate::store::count;
-use crate::{Backend, JobId, Policy, metrics};
+use crate::{Backend, JobId, JobInfo, Policy, metrics};
 
 /// Runs jobs until the buffer closes.
 pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
@@ -56,27 +57,38 @@ pub(super) async fn execute<DB: Backend, C: Send + Sync + 'static>(
         metrics::unknown();
         return finish(lease, Ended::Settled(decide(Ending::Unknown, &Policy::new())));
     };
-    let ticket = Arc::new(Ticket {
+    let info = JobInfo {
         id: JobId::from_uuid(id),
-        lease: Arc::clone(&lease),
-        attempts,
+        kind: job.kind,
+        version: job.version,
+        queue: Arc::clone(&lease.queue),
+        attempt: attempts.before.saturating_add(1),
+        max_attempts: attempts.max,
         tenant: job.tenant.map(TenantId::from_uuid),
+        trace: job.trace,
+    };
+    let span = tracing::info_span!(
+        "job", kind = info.kind, queue = &*info.queue, id = %id, attempt = info.attempt,
+        trace = info.trace.as_deref()
+    );
+    let ticket = Arc::new(Ticket {
+        info,
+        lease: Some(Arc::clone(&lease)),
         statements: shared.queue.statements,
         clock: Arc::clone(&shared.queue.clock),
         stop: shared.stop.subscribe(),
         touched: AtomicBool::new(false),
     });
-    let span =
-        tracing::info_span!("job", kind = entry.kind, id = %id, attempt = attempts.before + 1);
     let started = Instant::now();
-    let handler =
-        entry.run(Arc::clone(&shared.context), Arc::clone(&ticket), job.version, job.args);
+    let handler = entry.run(shared.contexts.clone(), Arc::clone(&ticket), job.args);
+    let handler = shared.layers.around(&ticket, handler);
     let ending = tokio::select! {
         // First, so that a handler that ends at once costs no timer.
         biased;
-        ended = AssertUnwindSafe(handler).catch_unwind().instrument(span.clone()) => {
-            ended.unwrap_or_else(|panic| Ending::Failed(format!("panicked: {}", said(&*panic))))
-        }
+        ended = AssertUnwindSafe(handler).catch_unwind().instrument(span.clone()) => match ended {
+            Ok(result) => registry::ending(result),
+            Err(panic) => Ending::Failed(format!("panicked: {}", said(&*panic))),
+        },
         took = deadline(entry.policy) => Ending::Failed(format!("timed out after {took:?}")),
         _ = abandon.wait_for(|abandon| *abandon) => {
             Ending::Abandoned("abandoned when the worker stopped".to_owned())
@@ -93,11 +105,11 @@ pub(super) async fn execute<DB: Backend, C: Send + Sync + 'static>(
     };
     let settlement = decide(ending, &entry.policy);
     if !touched {
-        metrics::ran(entry.kind, settlement.name(), took);
+        metrics::ran(&ticket.info, settlement.name(), took);
         report(&span, &settlement);
         return finish(lease, Ended::Settled(settlement));
     }
-    metrics::ran(entry.kind, "completed", took);
+    metrics::ran(&ticket.info, "completed", took);
     finish(lease, Ended::Touched { otherwise: settlement })
 }
 

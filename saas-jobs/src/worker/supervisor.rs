@@ -6,6 +6,8 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::claimer::Claiming;
 use super::completer::{Ended, Finished};
+#[cfg(feature = "cron")]
+use super::scheduler;
 use super::{Shared, claimer, completer, keeper, random, retainer, runner, until};
 use crate::settle::{Attempts, Ending, settle};
 use crate::store::count;
@@ -30,6 +32,20 @@ pub(super) async fn supervise<DB: Backend, C: Send + Sync + 'static>(
     let mut heart = tokio::spawn(keeper::heart(Arc::clone(&shared), epochs, ended.subscribe()));
     let mut keep = tokio::spawn(keeper::keep(Arc::clone(&shared), ended.subscribe()));
     let retain = tokio::spawn(retainer::run(Arc::clone(&shared), ended.subscribe()));
+    let mut beside = JoinSet::new();
+    #[cfg(feature = "metrics")]
+    beside.spawn(super::gauges::run(Arc::clone(&shared), ended.subscribe()));
+    #[cfg(feature = "postgres")]
+    beside.spawn(super::listener::run(Arc::clone(&shared), ended.subscribe()));
+    #[cfg(feature = "cron")]
+    let scheduling = scheduler::run(Arc::clone(&shared));
+    // Nobody schedules: this only waits for the stop.
+    #[cfg(not(feature = "cron"))]
+    let scheduling = {
+        let mut stop = shared.stop.subscribe();
+        async move { until(&mut stop).await }
+    };
+    let mut scheduler = tokio::spawn(scheduling);
     let claiming = Claiming::new(&shared);
     let claim =
         |first| claimer::run(Arc::clone(&shared), epoch.clone(), Arc::clone(&claiming), first);
@@ -49,6 +65,7 @@ pub(super) async fn supervise<DB: Backend, C: Send + Sync + 'static>(
         () = until(&mut stop) => None,
         Err(error) = &mut heart => Some(error),
         Err(error) = &mut keep => Some(error),
+        Err(error) = &mut scheduler => Some(error),
         Err(error) = &mut claimer => Some(error),
         Err(error) = &mut completer => Some(error),
     };
@@ -56,6 +73,7 @@ pub(super) async fn supervise<DB: Backend, C: Send + Sync + 'static>(
     tracing::info!("the worker is stopping");
     deadline.send_replace(Some(Instant::now() + shared.settings.grace + LAST));
 
+    join(scheduler).await;
     join(claimer).await;
     if let Some(second) = second {
         join(second).await;
@@ -78,6 +96,7 @@ pub(super) async fn supervise<DB: Backend, C: Send + Sync + 'static>(
     }
     ended.send_replace(true);
     join(retain).await;
+    all(&mut beside).await;
     join(keep).await;
     join(heart).await;
     tracing::info!("the worker has stopped");

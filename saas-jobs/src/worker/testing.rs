@@ -7,16 +7,22 @@ use std::time::Instant;
 use super::claimer::claim;
 use super::completer::{Completer, Ended, Finished};
 use super::limited::Limited;
+#[cfg(feature = "cron")]
+use super::scheduler::{self, Lead};
 use super::source::{Ask, Source};
 use super::{Worker, keeper, retainer, runner};
 use crate::settle::Settlement;
-use crate::testing::Drained;
+use crate::testing::drain::{Drain, Drained};
 use crate::{Backend, Error};
 
 /// Runs what is due until nothing is.
 pub(crate) async fn drain<DB: Backend, C: Send + Sync + 'static>(
-    worker: Worker<DB, C>,
+    mut worker: Worker<DB, C>,
+    which: Drain,
 ) -> Result<Drained, Error> {
+    if !which.queues.is_empty() {
+        worker.settings.queues = which.queues;
+    }
     let shared = worker.share()?;
     keeper::tell_limits(&shared).await?;
     let epoch = keeper::register(&shared).await?;
@@ -25,11 +31,20 @@ pub(crate) async fn drain<DB: Backend, C: Send + Sync + 'static>(
     let sources: Vec<_> = shared.settings.queues.iter().map(source).collect();
     let mut drained = Drained::default();
     let mut completer = Completer::new(&shared, None);
-    loop {
-        keeper::promote(&shared).await?;
+    let mut left = which.most.unwrap_or(usize::MAX);
+    #[cfg(feature = "cron")]
+    scheduler::define(&shared).await?;
+    while left > 0 {
+        #[cfg(feature = "cron")]
+        scheduler::fire(&shared, &mut Lead::nobodys()).await?;
+        let now = shared.queue.clock.now();
+        keeper::promote(&shared, which.until.map_or(now, |until| until.max(now))).await?;
         let mut claimed = 0;
         for (queue, source) in &sources {
             // One at a time: a job that another one enqueues may be more urgent than the next.
+            if left == 0 {
+                break;
+            }
             let ask = Ask::some(queue, 0);
             let held = claim(&shared, &epoch, source, ask, &mut None).await?;
             shared.buffer.push(held.into_iter());
@@ -37,10 +52,14 @@ pub(crate) async fn drain<DB: Backend, C: Send + Sync + 'static>(
                 Limited::new(queue).fetch(&shared, &epoch).await?;
             }
             while let Some(held) = shared.buffer.take() {
-                claimed += 1;
+                // What a stopping worker has not begun is given back.
+                shared.stop.send_replace(left == 0);
                 let finished = runner::execute(&shared, held, &mut abandon).await;
                 shared.in_hand.fetch_sub(1, Ordering::Relaxed);
-                tally(&mut drained, &finished);
+                if left > 0 {
+                    (claimed, left) = (claimed + 1, left - 1);
+                    tally(&mut drained, &finished);
+                }
                 completer.absorb(finished);
             }
             while !completer.is_idle() {

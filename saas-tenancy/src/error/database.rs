@@ -8,8 +8,9 @@ use crate::wall;
 /// Who in PostgreSQL refuses a row behind the wall. A right that is missing has the same code, and
 /// the words are in the server's language.
 const WALL: [&str; 2] = ["ExecWithCheckOptions", "check_enable_rls"];
-/// Who finds that a prepared statement would now return something else.
-const OUTDATED: &str = "RevalidateCachedQuery";
+/// Who finds that a prepared statement would now return something else, and who that it is none any
+/// more.
+const OUTDATED: [&str; 2] = ["RevalidateCachedQuery", "FetchPreparedStatement"];
 
 impl Error {
     /// The name of the violated unique constraint or index, where the database tells it.
@@ -60,7 +61,7 @@ impl From<sqlx::Error> for Error {
                 }
                 Some("42501") if raised_by(&source, &WALL) => Self::WallRefused(source),
                 Some("42501") => Self::NotGranted(source),
-                Some("0A000") if is_outdated(&source) => Self::Outdated(source),
+                Some("0A000" | "26000") if is_outdated(&source) => Self::Outdated(source),
                 // A statement after one that failed; at the commit too, where SQL by hand had.
                 Some("25P02") => Self::Aborted,
                 // SQLite: a trigger raised, which may have been the application's own.
@@ -78,10 +79,11 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// Whether a prepared statement would now return something else, because a migration changed a table.
-/// sqlx does not know, and would try the same on that connection for ever.
+/// Whether a prepared statement would now return something else, because a migration changed a table,
+/// or is gone, because SQL by hand has discarded it. sqlx does not know, and would try the same on that
+/// connection for ever.
 pub(crate) fn is_outdated(error: &sqlx::Error) -> bool {
-    raised_by(error, &[OUTDATED])
+    raised_by(error, &OUTDATED)
 }
 
 /// Whether one of these routines of PostgreSQL says so.

@@ -6,17 +6,16 @@ use saas_core::schema::quoted;
 use sqlx::{Postgres, QueryBuilder, SqlStr};
 
 use super::SchemaNames;
+use crate::postgres::lent::{self, BEGIN};
 
 /// Opens a transaction of a tenant in its schema, or of none in the shared one, in one message.
 pub(crate) fn begin(names: &SchemaNames, tenant: Option<TenantId>) -> SqlStr {
     let begin = match (tenant, names.shared()) {
-        // A UUID prints as hexadecimal digits and hyphens, so it cannot end the literal.
-        (Some(tenant), _) => format!(
-            "begin; {}; select set_config('app.tenant_id', '{tenant}', true)",
-            step_into(&names.of(tenant), names)
-        ),
-        (None, Some(shared)) => format!("begin; {}", searching(&[shared])),
-        (None, None) => return SqlStr::from_static("begin"),
+        (Some(tenant), _) => {
+            format!("{}; {}", lent::begin(tenant), step_into(&names.of(tenant), names))
+        }
+        (None, Some(shared)) => format!("{BEGIN}; {}", searching(&[shared])),
+        (None, None) => return SqlStr::from_static(BEGIN),
     };
     QueryBuilder::<Postgres>::new(begin).into_sql()
 }
@@ -62,15 +61,17 @@ mod tests {
             (SchemaNames::default(), SchemaNames::default().sharing("shared").unwrap());
         assert_eq!(
             begin(&alone, Some(tenant)).as_str(),
-            "begin; set local search_path to \"t_0198a3f25c1e7d3a9b4c1234567890ab\", pg_temp; \
-             select '\"t_0198a3f25c1e7d3a9b4c1234567890ab\"'::regnamespace; \
-             select set_config('app.tenant_id', '0198a3f2-5c1e-7d3a-9b4c-1234567890ab', true)"
+            "begin; select set_config('app.transaction', 'lent', true), \
+             set_config('app.tenant_id', '0198a3f2-5c1e-7d3a-9b4c-1234567890ab', true); \
+             set local search_path to \"t_0198a3f25c1e7d3a9b4c1234567890ab\", pg_temp; \
+             select '\"t_0198a3f25c1e7d3a9b4c1234567890ab\"'::regnamespace"
         );
         assert!(begin(&sharing, Some(tenant)).as_str().contains("0ab\", \"shared\", pg_temp;"));
-        assert_eq!(begin(&alone, None).as_str(), "begin");
+        assert_eq!(begin(&alone, None).as_str(), BEGIN);
         assert_eq!(
             begin(&sharing, None).as_str(),
-            "begin; set local search_path to \"shared\", pg_temp"
+            "begin; select set_config('app.transaction', 'lent', true); \
+             set local search_path to \"shared\", pg_temp"
         );
     }
 }

@@ -20,28 +20,51 @@ use crate::{Error, Result};
 type Transactions = <Postgres as Database>::TransactionManager;
 
 /// Settings that whoever comes next must not find changed. Others are set once, if at all.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 14] = [
     "app.tenant_id",
+    "app.transaction",
     "role",
     "search_path",
     "row_security",
+    "default_transaction_isolation",
     "default_transaction_read_only",
+    "default_transaction_deferrable",
     "statement_timeout",
     "lock_timeout",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
     "synchronous_commit",
     "TimeZone",
 ];
 
 const VALUES: &str = "
-    select coalesce(current_setting('app.tenant_id', true), ''), current_setting('role'),
+    select coalesce(current_setting('app.tenant_id', true), ''),
+           coalesce(current_setting('app.transaction', true), ''), current_setting('role'),
            current_setting('search_path'), current_setting('row_security'),
-           current_setting('default_transaction_read_only'), current_setting('statement_timeout'),
-           current_setting('lock_timeout'), current_setting('synchronous_commit'),
+           current_setting('default_transaction_isolation'),
+           current_setting('default_transaction_read_only'),
+           current_setting('default_transaction_deferrable'), current_setting('statement_timeout'),
+           current_setting('lock_timeout'), current_setting('idle_in_transaction_session_timeout'),
+           current_setting('idle_session_timeout'), current_setting('synchronous_commit'),
            current_setting('TimeZone')";
+
+/// Begins the transaction in which what is left is taken back: as what is left says by default, one
+/// could wait for others to end.
+const CLEARING: &str = "begin isolation level read committed";
+
+/// Opens a transaction, and marks it until it ends: in one that SQL by hand has begun since, the setting
+/// is empty. So it can be the same each time.
+pub(crate) const BEGIN: &str = "begin; select set_config('app.transaction', 'lent', true)";
 
 /// None of this is anybody's to keep.
 const LEFTOVERS: &str =
     "close all; unlisten *; discard temp; select pg_catalog.pg_advisory_unlock_all()";
+
+/// The same for a tenant, in one message. A UUID prints as hexadecimal digits and hyphens, so it cannot
+/// end the literal.
+pub(crate) fn begin(tenant: TenantId) -> String {
+    format!("{BEGIN}, set_config('app.tenant_id', '{tenant}', true)")
+}
 
 /// What sessions are like, and how they come to be so again: as a session starts, but for what hooks of
 /// the pool have set. One message, so that a pooler does not tear it apart.
@@ -66,15 +89,13 @@ pub(super) async fn commit(conn: &mut PgConnection, lent: &Lent) -> Result<Retur
     if Transactions::get_transaction_depth(conn) != 1 {
         return Err(Error::Escaped);
     }
-    // A savepoint can be set in a transaction only, and in none that was aborted; there `commit` would
-    // answer with a rollback and no error.
-    let end = format!("savepoint lent; {}commit", lent.tenant.map_or_else(String::new, still));
-    let before = if lent.tenant.is_some() { 2 } else { 1 };
-    finish(conn, &end, before, lent).await.map_err(|(done, source)| {
+    // What is asked first cannot be answered in a transaction that was aborted; there `commit` alone
+    // would answer with a rollback and no error.
+    let end = format!("{}; commit", still(lent.tenant));
+    finish(conn, &end, 1, lent).await.map_err(|(done, source)| {
         let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
         match (done, code.as_deref()) {
-            (0, Some("25P01")) => Error::Escaped,
-            (1, Some("22P02")) if before == 2 => Error::Escaped,
+            (0, Some("22P02")) => Error::Escaped,
             _ => source.into(),
         }
     })
@@ -102,7 +123,7 @@ pub(super) fn abandon(conn: &mut PgConnection, lent: &Lent) -> bool {
     }
     // Polled once, which queues the message, and given up. It ends in no transaction, which sqlx calls a
     // failure to begin and does not count.
-    let sql = format!("begin; {}; {LEFTOVERS}; commit", restore(lent));
+    let sql = format!("{CLEARING}; {}; {LEFTOVERS}; commit", restore(lent));
     let sql = QueryBuilder::<Postgres>::new(sql).into_sql();
     let queued = pin!(Transactions::begin(conn, Some(sql)));
     match queued.poll(&mut Context::from_waker(Waker::noop())) {
@@ -111,11 +132,16 @@ pub(super) fn abandon(conn: &mut PgConnection, lent: &Lent) -> bool {
     }
 }
 
-/// An error in the server unless the setting still is this tenant's.
-fn still(tenant: TenantId) -> String {
+/// An error in the server unless the transaction still is the one that was opened, and this tenant's.
+fn still(tenant: Option<TenantId>) -> String {
+    // The tenant that SQL by hand sets in a transaction of nobody's ends with it.
+    let (tenant, is) = match tenant {
+        Some(tenant) => (tenant.to_string(), "current_setting('app.tenant_id', true)"),
+        None => (String::new(), "''"),
+    };
     format!(
-        "select ('not {tenant} but: ' || \
-         nullif(coalesce(current_setting('app.tenant_id', true), ''), '{tenant}'))::uuid; "
+        "select ('not the one that was lent but: ' || nullif(\
+         concat(current_setting('app.transaction', true), ' ', {is}), 'lent {tenant}'))::uuid"
     )
 }
 
@@ -138,7 +164,8 @@ async fn finish(
     before: usize,
     lent: &Lent,
 ) -> Result<Returned, (usize, sqlx::Error)> {
-    let sql = format!("{end}; begin; {VALUES}; {}; {LEFTOVERS}; commit; begin", restore(lent));
+    let restore = restore(lent);
+    let sql = format!("{end}; {CLEARING}; {VALUES}; {restore}; {LEFTOVERS}; commit; begin");
     let sql = QueryBuilder::<Postgres>::new(sql).into_sql();
     let (mut done, mut rows) = (0, Vec::new());
     let mut answers = sqlx::raw_sql(sql).fetch_many(&mut *conn);
@@ -159,8 +186,8 @@ async fn finish(
         }
         None => {
             Transactions::start_rollback(conn);
-            // The tenant's check is a row as well.
-            let found = rows.get(before.saturating_sub(1)).and_then(|row| values(row).ok());
+            // What was asked before is a row as well.
+            let found = rows.get(before).and_then(|row| values(row).ok());
             let known = lent.session.as_ref().map(|session| &session.values);
             let left = known.zip(found).map(|(known, found)| differing(known, &found));
             Ok(Returned { left: left.unwrap_or_default(), reusable: true })

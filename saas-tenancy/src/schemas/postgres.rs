@@ -10,6 +10,7 @@ use super::steps::{Standing, Step};
 use super::timeouts::Timeouts;
 use super::{Progress, Steps};
 use crate::isolation::{Home, schema};
+use crate::postgres::lent::BEGIN;
 use crate::{Error, Global, GlobalTx, Options, Result, SchemaNames, Tx};
 
 /// Makes tenants' schemas and brings all of them to the latest version.
@@ -159,7 +160,7 @@ impl SchemaMigrator {
     }
 
     pub(super) async fn begin(&self) -> Result<GlobalTx<Postgres>> {
-        let begin = QueryBuilder::<Postgres>::new(format!("begin; {}", self.timeouts));
+        let begin = QueryBuilder::<Postgres>::new(format!("{BEGIN}; {}", self.timeouts));
         let begin: SqlStr = begin.into_sql();
         Tx::begun(Home::shared(self.pool.clone()), begin, Global, &Options::new()).await
     }

@@ -116,6 +116,32 @@ async fn a_single_read_goes_through_a_table_that_changed() {
 }
 
 #[tokio::test]
+async fn statements_that_sql_by_hand_discarded_are_missed_once() {
+    let (db, _pg) = alone().await;
+    let tenant = TenantId::new();
+    let customer = filled(&db, tenant, "a@x").await;
+    let discard = async || {
+        let mut tx = db.tenant(tenant).await.unwrap();
+        tx.select::<Customer>().all(&mut tx).await.unwrap();
+        sqlx::raw_sql("deallocate all").execute(tx.raw()).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    discard().await;
+    let mut tx = db.tenant(tenant).await.unwrap();
+    let error = tx.select::<Customer>().all(&mut tx).await.unwrap_err();
+    assert!(matches!(error, Error::Outdated(_)), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Retry);
+    drop(tx);
+    let mut tx = db.tenant(tenant).await.unwrap();
+    assert_eq!(tx.select::<Customer>().one(&mut tx).await.unwrap(), customer);
+    tx.commit().await.unwrap();
+
+    assert_eq!(db.read(tenant).select::<Customer>().one().await.unwrap(), customer);
+    discard().await;
+    assert_eq!(db.read(tenant).select::<Customer>().one().await.unwrap(), customer);
+}
+
+#[tokio::test]
 async fn schemas_whose_columns_differ_in_type_are_read_in_turns() {
     let pg = testkit::postgres_fresh().await;
     homes::prepared(&pg).await;

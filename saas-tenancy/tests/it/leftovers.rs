@@ -95,6 +95,12 @@ const STATE: &str = "
            current_setting('search_path') = $path$\"$user\", public$path$ as search_path,
            current_setting('TimeZone') = 'UTC' as time_zone,
            current_setting('statement_timeout') = '0' as timeout,
+           current_setting('idle_in_transaction_session_timeout') = '0' as idle_in_transaction,
+           current_setting('idle_session_timeout') = '0' as idle,
+           current_setting('default_transaction_isolation') = 'read committed' as isolation,
+           current_setting('default_transaction_read_only') = 'off' as read_only,
+           current_setting('default_transaction_deferrable') = 'off' as deferrable,
+           coalesce(current_setting('app.transaction', true), '') = '' as mark,
            not exists (select from pg_cursors where is_holdable) as cursors,
            not exists (select from pg_listening_channels()) as channels,
            not exists (select from pg_class where relnamespace = pg_my_temp_schema()) as tables,
@@ -141,6 +147,28 @@ async fn a_search_path_a_time_zone_and_a_timeout_set_for_the_session_are_taken_b
         "set search_path to saas; set time zone 'Asia/Tokyo'; set statement_timeout = '7s'",
     )
     .await;
+}
+
+#[tokio::test]
+async fn what_transactions_are_like_by_default_is_taken_back() {
+    nothing_is_left_of(
+        "set default_transaction_isolation = 'serializable'; set default_transaction_read_only = on;
+         set default_transaction_deferrable = on",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn timeouts_of_idle_sessions_are_taken_back() {
+    nothing_is_left_of(
+        "set idle_in_transaction_session_timeout = '7s'; set idle_session_timeout = '7s'",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_mark_of_a_transaction_set_for_the_session_is_taken_back() {
+    nothing_is_left_of("select set_config('app.transaction', 'lent', false)").await;
 }
 
 #[tokio::test]

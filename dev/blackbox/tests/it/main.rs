@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::print_stderr)]
 
 mod auth;
+mod crowd;
 mod customers;
 mod errors;
 mod filters;
@@ -106,6 +107,9 @@ targets! {
             what_was_answered_before_the_handler_is_not_kept,
             simultaneous_duplicates_make_one_row,
             a_replay_outlives_a_restart,
+        }
+        crowd {
+            ten_thousand_requests_in_flight_over_a_hundred_keys_make_a_hundred_customers_slow,
         }
         pagination {
             a_limit_is_25_by_default_and_100_at_most,

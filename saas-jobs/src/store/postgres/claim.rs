@@ -23,7 +23,7 @@ macro_rules! lease {
                 from taken having count(*) > 0
             )
             select taken.id, taken.attempt, taken.lane, j.max_attempts, j.priority, j.version,
-                j.tenant_id, j.kind, j.args
+                j.tenant_id, j.kind, j.args, j.trace
             from taken join saas.jobs j on j.id = taken.id"
         )
     };
@@ -233,5 +233,6 @@ fn claimed(row: &PgRow) -> Result<Claimed, sqlx::Error> {
         kind: row.try_get(7)?,
         // The type is json, whose wire format is its text.
         args: row.try_get_unchecked(8)?,
+        trace: row.try_get(9)?,
     })
 }

@@ -12,8 +12,8 @@ macro_rules! enqueue {
     ($conflict:literal, $into:literal) => {
         concat!(
             "with body as (
-                insert into saas.jobs (id, tenant_id, version, priority, max_attempts, kind, queue, args, lane)
-                select u.id, $3, $4, $5, $6, $7, $8, u.args::json, $9
+                insert into saas.jobs (id, tenant_id, version, priority, max_attempts, kind, queue, args, lane, trace)
+                select u.id, $3, $4, $5, $6, $7, $8, u.args::json, $9, $10
                 from unnest($1::uuid[], $2::text[]) u(id, args)",
             $conflict,
             " returning id
@@ -27,8 +27,8 @@ macro_rules! enqueue_one {
     ($conflict:literal, $into:literal) => {
         concat!(
             "with body as (
-                insert into saas.jobs (id, tenant_id, version, priority, max_attempts, kind, queue, args, lane)
-                values ($1, $3, $4, $5, $6, $7, $8, $2::json, $9)",
+                insert into saas.jobs (id, tenant_id, version, priority, max_attempts, kind, queue, args, lane, trace)
+                values ($1, $3, $4, $5, $6, $7, $8, $2::json, $9, $10)",
             $conflict,
             " returning id
             )",
@@ -46,7 +46,7 @@ const fn enqueue_statement(one: bool, once: bool, waits: bool) -> &'static str {
         ),
         (true, false, true) => enqueue_one!(
             "",
-            " insert into saas.jobs_later (id, run_at, lane, priority, queue) select id, $10, coalesce($9, 0), $5, $8 from body"
+            " insert into saas.jobs_later (id, run_at, lane, priority, queue) select id, $11, coalesce($9, 0), $5, $8 from body"
         ),
         (true, true, false) => enqueue_one!(
             " on conflict (id) do nothing",
@@ -54,7 +54,7 @@ const fn enqueue_statement(one: bool, once: bool, waits: bool) -> &'static str {
         ),
         (true, true, true) => enqueue_one!(
             " on conflict (id) do nothing",
-            " insert into saas.jobs_later (id, run_at, lane, priority, queue) select id, $10, coalesce($9, 0), $5, $8 from body"
+            " insert into saas.jobs_later (id, run_at, lane, priority, queue) select id, $11, coalesce($9, 0), $5, $8 from body"
         ),
         (false, _, false) => {
             enqueue!(
@@ -64,7 +64,7 @@ const fn enqueue_statement(one: bool, once: bool, waits: bool) -> &'static str {
         }
         (false, _, true) => enqueue!(
             "",
-            " insert into saas.jobs_later (id, run_at, lane, priority, queue) select id, $10, coalesce($9, 0), $5, $8 from body"
+            " insert into saas.jobs_later (id, run_at, lane, priority, queue) select id, $11, coalesce($9, 0), $5, $8 from body"
         ),
     }
 }
@@ -93,7 +93,8 @@ impl Enqueues for Postgres {
             };
             query =
                 query.bind(new.tenant).bind(new.version).bind(new.priority).bind(new.max_attempts);
-            query = query.bind(new.kind).bind(&new.queue).bind(new.lane);
+            query = query.bind(&*new.kind).bind(&new.queue).bind(new.lane);
+            query = query.bind(&new.trace);
             if let Some(run_at) = new.run_at {
                 query = query.bind(run_at);
             }

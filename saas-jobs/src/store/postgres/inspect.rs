@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::named;
 use crate::status::LastError;
-use crate::store::{Answer, CANCELLED, Inspects, count};
+use crate::store::{Answer, CANCELLED, Inspects, WaitingJob, count};
 use crate::{JobId, JobState, JobStatus, QueueStats};
 
 const STATUS: &str = "
@@ -54,12 +54,13 @@ const STATS: &str = "
     group by queue order by queue";
 
 const WAITING: &str = "
-    select j.version, j.args::text from saas.jobs j
-    where j.kind = $1 and (
-        exists (select from saas.jobs_ready r
-            where r.queue = j.queue and r.lane = coalesce(j.lane, 0) and r.priority = j.priority and r.id = j.id)
-        or exists (select from saas.jobs_later l where l.id = j.id)
-    )
+    select j.id, j.version, j.args::text, j.queue, j.priority, j.tenant_id, j.trace,
+        coalesce(r.attempt, l.attempt), l.run_at
+    from saas.jobs j
+    left join saas.jobs_ready r
+        on r.queue = j.queue and r.lane = coalesce(j.lane, 0) and r.priority = j.priority and r.id = j.id
+    left join saas.jobs_later l on l.id = j.id
+    where j.kind = $1 and (r.id is not null or l.id is not null)
     order by j.id";
 
 impl Inspects for Postgres {
@@ -90,9 +91,10 @@ impl Inspects for Postgres {
         conn: &'c mut PgConnection,
         kind: &'c str,
         how: Statements,
-    ) -> Answer<'c, Vec<(i16, String)>> {
+    ) -> Answer<'c, Vec<WaitingJob>> {
         Box::pin(async move {
-            sqlx::query_as(WAITING).persistent(named(how)).bind(kind).fetch_all(conn).await
+            let query = sqlx::query(WAITING).persistent(named(how)).bind(kind);
+            query.fetch_all(conn).await?.iter().map(waiting).collect()
         })
     }
 }
@@ -128,6 +130,20 @@ fn status(id: JobId, row: &PgRow) -> Result<JobStatus, sqlx::Error> {
         run_at: row.try_get(6)?,
         reason: row.try_get(9)?,
         last_error,
+    })
+}
+
+fn waiting(row: &PgRow) -> Result<WaitingJob, sqlx::Error> {
+    Ok(WaitingJob {
+        id: row.try_get(0)?,
+        version: row.try_get(1)?,
+        args: row.try_get(2)?,
+        queue: row.try_get(3)?,
+        priority: row.try_get(4)?,
+        tenant: row.try_get(5)?,
+        trace: row.try_get(6)?,
+        attempts: count(row.try_get(7)?),
+        run_at: row.try_get(8)?,
     })
 }
 

@@ -13,7 +13,7 @@ use crate::store::{
 // no rows to skip; and what the second statement takes is what the first has read. A worker that was
 // taken for dead gets nothing.
 const CLAIM_READ: &str = "
-    select r.id, r.attempt, r.lane, j.max_attempts, r.priority, j.version, j.tenant_id, j.kind, j.args
+    select r.id, r.attempt, r.lane, j.max_attempts, r.priority, j.version, j.tenant_id, j.kind, j.args, j.trace
     from (
         select id, attempt, lane, priority from saas_jobs_ready where queue = ?1 and lane = ?4
             and exists (select 1 from saas_jobs_worker where worker_id = ?3)
@@ -131,6 +131,7 @@ fn claimed(row: &SqliteRow) -> Result<Claimed, sqlx::Error> {
         tenant: row.try_get(6)?,
         kind: row.try_get(7)?,
         args: row.try_get(8)?,
+        trace: row.try_get(9)?,
     })
 }
 

@@ -6,16 +6,16 @@ use crate::store::{Answer, Enqueues, NewJobs};
 
 // Differs: an array of any length is one JSON text.
 const ENQUEUE: &str = "
-    insert into saas_jobs (id, tenant_id, version, priority, max_attempts, kind, queue, args, run_at, lane)
-    select unhex(job.value ->> 0), ?2, ?3, ?4, ?5, ?6, ?7, job.value ->> 1, ?8, ?9 from json_each(?1) job";
+    insert into saas_jobs (id, tenant_id, version, priority, max_attempts, kind, queue, args, run_at, lane, trace)
+    select unhex(job.value ->> 0), ?2, ?3, ?4, ?5, ?6, ?7, job.value ->> 1, ?8, ?9, ?10 from json_each(?1) job";
 
 const ENQUEUE_ONE: &str = "
-    insert into saas_jobs (id, tenant_id, version, priority, max_attempts, kind, queue, args, run_at, lane)
-    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?10, ?8, ?9)";
+    insert into saas_jobs (id, tenant_id, version, priority, max_attempts, kind, queue, args, run_at, lane, trace)
+    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?11, ?8, ?9, ?10)";
 
 const ENQUEUE_ONCE: &str = "
-    insert into saas_jobs (id, tenant_id, version, priority, max_attempts, kind, queue, args, run_at, lane)
-    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?10, ?8, ?9) on conflict (id) do nothing";
+    insert into saas_jobs (id, tenant_id, version, priority, max_attempts, kind, queue, args, run_at, lane, trace)
+    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?11, ?8, ?9, ?10) on conflict (id) do nothing";
 
 impl Enqueues for Sqlite {
     fn enqueue<'c>(
@@ -37,8 +37,8 @@ impl Enqueues for Sqlite {
             };
             let query = query.persistent(named(how)).bind(new.tenant).bind(new.version);
             let query =
-                query.bind(new.priority).bind(new.max_attempts).bind(new.kind).bind(&new.queue);
-            let mut query = query.bind(new.run_at.map(micros)).bind(new.lane);
+                query.bind(new.priority).bind(new.max_attempts).bind(&*new.kind).bind(&new.queue);
+            let mut query = query.bind(new.run_at.map(micros)).bind(new.lane).bind(&new.trace);
             if let [(_, args)] = &new.jobs[..] {
                 query = query.bind(args);
             }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{moment, named};
 use crate::status::LastError;
 use crate::store::packed::{attempt_at, unpack_ids};
-use crate::store::{Answer, CANCELLED, Inspects, Records, count};
+use crate::store::{Answer, CANCELLED, Inspects, Records, WaitingJob, count};
 use crate::{JobId, JobState, JobStatus, QueueStats};
 
 const STATUS: &str = "
@@ -48,12 +48,13 @@ const LEASES: &str = "select lease_id, ids from saas_jobs_lease";
 const QUEUE_OF: &str = "select queue from saas_jobs where id = ?1";
 
 const WAITING: &str = "
-    select j.version, j.args from saas_jobs j
-    where j.kind = ?1 and (
-        exists (select 1 from saas_jobs_ready r
-            where r.queue = j.queue and r.lane = coalesce(j.lane, 0) and r.priority = j.priority and r.id = j.id)
-        or exists (select 1 from saas_jobs_later l where l.id = j.id)
-    )
+    select j.id, j.version, j.args, j.queue, j.priority, j.tenant_id, j.trace,
+        coalesce(r.attempt, l.attempt), l.run_at
+    from saas_jobs j
+    left join saas_jobs_ready r
+        on r.queue = j.queue and r.lane = coalesce(j.lane, 0) and r.priority = j.priority and r.id = j.id
+    left join saas_jobs_later l on l.id = j.id
+    where j.kind = ?1 and (r.id is not null or l.id is not null)
     order by j.id";
 
 impl Inspects for Sqlite {
@@ -99,9 +100,10 @@ impl Inspects for Sqlite {
         conn: &'c mut SqliteConnection,
         kind: &'c str,
         how: Statements,
-    ) -> Answer<'c, Vec<(i16, String)>> {
+    ) -> Answer<'c, Vec<WaitingJob>> {
         Box::pin(async move {
-            sqlx::query_as(WAITING).persistent(named(how)).bind(kind).fetch_all(conn).await
+            let query = sqlx::query(WAITING).persistent(named(how)).bind(kind);
+            query.fetch_all(conn).await?.iter().map(waiting).collect()
         })
     }
 }
@@ -142,6 +144,20 @@ fn status(id: JobId, row: &SqliteRow) -> Result<JobStatus, sqlx::Error> {
         run_at: row.try_get::<Option<i64>, _>(6)?.map(moment).transpose()?,
         reason: row.try_get(9)?,
         last_error,
+    })
+}
+
+fn waiting(row: &SqliteRow) -> Result<WaitingJob, sqlx::Error> {
+    Ok(WaitingJob {
+        id: row.try_get(0)?,
+        version: row.try_get(1)?,
+        args: row.try_get(2)?,
+        queue: row.try_get(3)?,
+        priority: row.try_get(4)?,
+        tenant: row.try_get(5)?,
+        trace: row.try_get(6)?,
+        attempts: count(row.try_get(7)?),
+        run_at: row.try_get::<Option<i64>, _>(8)?.map(moment).transpose()?,
     })
 }
 

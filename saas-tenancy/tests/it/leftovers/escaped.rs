@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use saas_core::TenantId;
-use saas_tenancy::{Error, Reason};
+use saas_tenancy::{Error, Reason, TenantDb};
 use sqlx::Connection;
 
 use super::{ENDINGS, Ending, Single, end, next_is_alone, say, session_is_clean, singles, two};
-use crate::fixture::Customer;
+use crate::fixture::{Customer, registry};
+use crate::homes;
 
 /// What is committed by hand is there; nothing that comes after it is, and the commit says so.
 async fn is_an_error(sql: &str, kept: u64) {
@@ -18,7 +19,8 @@ async fn is_an_error(sql: &str, kept: u64) {
         for ending in ENDINGS {
             let mut tx = db.tenant(mine).await.unwrap();
             tx.insert(&Customer::new(mine, &TenantId::new().to_string())).await.unwrap();
-            say(tx.raw(), &sql.replace(":next", &next.to_string())).await;
+            let sql = sql.replace(":next", &next.to_string()).replace(":mine", &mine.to_string());
+            say(tx.raw(), &sql).await;
             match ending {
                 Ending::Commit => {
                     let error = tx.commit().await.unwrap_err();
@@ -48,6 +50,52 @@ async fn a_rollback_by_hand_is_an_error() {
 async fn a_transaction_begun_by_hand_after_that_is_an_error() {
     is_an_error("rollback; begin", 0).await;
     is_an_error("commit and chain", 1).await;
+}
+
+#[tokio::test]
+async fn a_transaction_begun_by_hand_for_the_same_tenant_is_an_error() {
+    let same = "begin; select set_config('app.tenant_id', ':mine', true)";
+    is_an_error(&format!("rollback; {same}"), 0).await;
+    is_an_error(&format!("commit; {same}"), 1).await;
+}
+
+#[tokio::test]
+async fn a_transaction_of_no_tenant_that_is_not_the_one_that_was_lent_is_an_error() {
+    for Single { db, .. } in singles().await {
+        let (_, next) = two(&db).await;
+        for sql in ["commit", "rollback; begin", "commit; begin", "commit and chain"] {
+            let mut tx = db.global().await.unwrap();
+            say(tx.connection(), sql).await;
+            let error = tx.commit().await.unwrap_err();
+            assert!(matches!(error, Error::Escaped), "{sql}: {error:?}");
+            session_is_clean(&db).await;
+            next_is_alone(&db, next).await;
+        }
+        let mut tx = db.global().await.unwrap();
+        say(tx.connection(), "begin").await;
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_begun_by_hand_in_the_same_schema_is_an_error() {
+    let pg = saas_testkit::postgres_fresh().await;
+    homes::prepared(&pg).await;
+    let mine = TenantId::new();
+    homes::migrator(&pg).provision(mine).await.unwrap();
+    let db = TenantDb::connect_with(pg.app.clone(), registry(), homes::options()).await.unwrap();
+    let again = format!(
+        "rollback; begin; set local search_path to {}; select set_config('app.tenant_id', '{mine}', true)",
+        homes::names().of(mine)
+    );
+    for (sql, sound) in [("select 1", true), (&again, false)] {
+        let mut tx = db.tenant(mine).await.unwrap();
+        tx.insert(&Customer::new(mine, &TenantId::new().to_string())).await.unwrap();
+        say(tx.raw(), sql).await;
+        let ended = tx.commit().await;
+        assert_eq!(matches!(ended, Err(Error::Escaped)), !sound, "{ended:?}");
+    }
+    assert_eq!(db.read(mine).select::<Customer>().count().await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -148,11 +196,15 @@ async fn a_transaction_dropped_after_an_error_keeps_its_connection() {
 async fn a_crossing_that_sql_by_hand_ends_is_an_error_and_leaves_nothing() {
     for Single { db, .. } in singles().await {
         let (_, next) = two(&db).await;
-        for sql in ["commit", "set role saas_across"] {
+        for sql in ["commit", "commit; begin", "set role saas_across"] {
             let mut all = db.across_tenants(Reason::new("who", "why")).await.unwrap();
             say(all.connection(), sql).await;
             let ended = all.commit().await;
-            assert_eq!(matches!(ended, Err(Error::Escaped)), sql == "commit", "{ended:?}");
+            assert_eq!(
+                matches!(ended, Err(Error::Escaped)),
+                sql.starts_with("commit"),
+                "{ended:?}"
+            );
             session_is_clean(&db).await;
             next_is_alone(&db, next).await;
         }

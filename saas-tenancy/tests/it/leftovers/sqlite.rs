@@ -69,6 +69,70 @@ async fn foreign_keys_that_were_turned_off_by_hand_are_on_again() {
     next_is_alone_after("commit; pragma foreign_keys = off; begin", true).await;
 }
 
+/// Which of these a connection has.
+const CHANGED: &str = "
+    select 'attached' from pragma_database_list where name = 'other'
+    union all select 'checks' from pragma_ignore_check_constraints where ignore_check_constraints
+    union all select 'triggers' from pragma_recursive_triggers where recursive_triggers
+    union all select 'schema' from pragma_writable_schema where writable_schema
+    union all select 'uncommitted' from pragma_read_uncommitted where read_uncommitted
+    union all select 'like' where not 'a' like 'A'";
+
+async fn changed(conn: &mut SqliteConnection) -> Vec<String> {
+    sqlx::query_scalar(CHANGED).fetch_all(conn).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_was_attached_or_switched_by_hand_is_not_the_next_tenants() {
+    for (sql, name) in [
+        ("attach ':memory:' as other", "attached"),
+        ("pragma ignore_check_constraints = on", "checks"),
+        ("pragma recursive_triggers = on", "triggers"),
+        ("pragma writable_schema = on", "schema"),
+        ("pragma read_uncommitted = on", "uncommitted"),
+        ("pragma case_sensitive_like = on", "like"),
+    ] {
+        let (db, _fixture) = single().await;
+        let (mine, next) = two(&db).await;
+        for ending in ENDINGS {
+            let mut tx = db.tenant(mine).await.unwrap();
+            say(tx.raw_unenforced(), sql).await;
+            assert_eq!(changed(tx.raw_unenforced()).await, [name]);
+            end(tx, ending).await;
+            let left = changed(&mut db.pool().acquire().await.unwrap()).await;
+            assert!(left.is_empty(), "{left:?} after {ending:?}");
+            next_is_alone(&db, next).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_hooks_have_attached_or_switched_costs_no_connection() {
+    let fixture = fixture::sqlite().await;
+    let hooked = SqlitePoolOptions::new().max_connections(1).after_connect(|conn, _| {
+        Box::pin(async move {
+            say(conn, "attach ':memory:' as other; pragma recursive_triggers = on").await;
+            Ok(())
+        })
+    });
+    let pool = hooked.connect_lazy_with((*fixture.db.pool().connect_options()).clone());
+    let db = TenantDb::connect(pool, fixture::registry()).await.unwrap();
+    for (sql, kept) in [("select 1", true), ("pragma recursive_triggers = off", false)] {
+        say(&mut db.pool().acquire().await.unwrap(), "pragma cache_size = 77").await;
+        let mut tx = db.tenant(TenantId::new()).await.unwrap();
+        say(tx.raw_unenforced(), sql).await;
+        tx.commit().await.unwrap();
+        let left = changed(&mut db.pool().acquire().await.unwrap()).await;
+        assert_eq!(left, ["attached", "triggers"]);
+        assert_eq!(cache(&db).await == 77, kept, "{sql}");
+    }
+}
+
+async fn cache(db: &TenantDb<Sqlite>) -> i64 {
+    let size = sqlx::query_scalar("select cache_size from pragma_cache_size");
+    size.fetch_one(db.pool()).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_nested_transaction_that_was_forgotten_on_sqlite_is_an_error_and_nothing_is_kept() {
     let (db, _fixture) = single().await;
@@ -98,10 +162,6 @@ async fn a_sound_transaction_with_sql_by_hand_keeps_its_connection() {
         let mut tx = db.tenant(TenantId::new()).await.unwrap();
         say(tx.raw_unenforced(), "select 1").await;
         end(tx, ending).await;
-        let size: i64 = sqlx::query_scalar("select cache_size from pragma_cache_size")
-            .fetch_one(db.pool())
-            .await
-            .unwrap();
-        assert_eq!(size, 77);
+        assert_eq!(cache(&db).await, 77);
     }
 }

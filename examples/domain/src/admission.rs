@@ -1,0 +1,179 @@
+//! Admission: how many requests use the database at once.
+//!
+//! The others wait here, in the order in which they came and without a connection. Where they wait
+//! for one at the pool instead, a crowd is refused after the pool's few seconds, and so is whoever
+//! else waits there: jobs, their heartbeats, probes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::Gauge;
+use saas_core::Problem;
+use sqlx::Pool;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::Db;
+use crate::tenants::Tenant;
+use crate::together::Together;
+
+/// A request waits at most this long at a gate, then it is told 503: its client has given up by then
+/// or soon will.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// At most so many wait at a gate. One that waits costs its connection's buffers, some 20 KiB, and a
+/// file descriptor; that limit is usually the lower one.
+const PLACES: usize = 20_000;
+
+/// The gates of one process.
+///
+/// Inside the first, a request may still wait for something else than the database: for its body, or
+/// for another request with its idempotency key. So there are ten times as many slots as
+/// connections, and the second gate is inside: a request waits for nobody once it is through, and
+/// the one that others wait for always gets there.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// Around all that is done for a request.
+    pub requests: Gate,
+    /// Around finding out who asks; the same key is looked up once for all who wait.
+    pub keys: Together<Option<Tenant>>,
+    /// Around what is asked.
+    pub work: Gate,
+}
+
+impl Admission {
+    /// A quarter of the pool's connections for finding out who asks, half of them for work. The rest
+    /// is for jobs and probes, which then never wait behind a crowd.
+    pub fn of<D: Db>(pool: &Pool<D>) -> Self {
+        let connections = pool.options().get_max_connections() as usize;
+        let gate = |name, slots| Gate::new(name, slots, PLACES);
+        Self {
+            requests: gate("requests", connections * 10),
+            keys: Together::behind(gate("keys", connections / 4)),
+            work: gate("work", connections / 2),
+        }
+    }
+}
+
+/// Lets so many through at once; the others wait in line, and when that is full they are refused.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    name: &'static str,
+    slots: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+}
+
+impl Gate {
+    pub(crate) fn new(name: &'static str, slots: usize, places: usize) -> Self {
+        let semaphore = |permits| Arc::new(Semaphore::new(permits));
+        Self { name, slots: semaphore(slots.max(1)), places: semaphore(places) }
+    }
+
+    /// Does `work` when its turn comes.
+    pub async fn pass<T>(&self, work: impl Future<Output = T>) -> Result<T, Problem> {
+        let _slot = self.slot().await?;
+        let _counted = Counted::of(metrics::gauge!("admission_inside", "gate" => self.name));
+        Ok(work.await)
+    }
+
+    /// Sends away who waits and who comes; who is inside stays.
+    pub fn close(&self) {
+        self.slots.close();
+    }
+
+    async fn slot(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        // Nobody is overtaken: while others wait, there is none to be had this way.
+        if let Ok(slot) = self.slots.try_acquire() {
+            return Ok(slot);
+        }
+        let _place = self.places.try_acquire().map_err(|_| busy())?;
+        let _counted = Counted::of(metrics::gauge!("admission_waiting", "gate" => self.name));
+        let slot = tokio::time::timeout(PATIENCE, self.slots.acquire()).await;
+        slot.map_err(|_| busy())?.map_err(|_| busy())
+    }
+}
+
+fn busy() -> Problem {
+    Problem::new(503).detail("too many requests at once; try again").header("retry-after", "5")
+}
+
+/// One more, until it is dropped.
+struct Counted(Gauge);
+
+impl Counted {
+    fn of(gauge: Gauge) -> Self {
+        gauge.increment(1);
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.decrement(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    fn occupied(gate: &Gate) -> tokio::task::JoinHandle<Result<(), Problem>> {
+        let gate = gate.clone();
+        tokio::spawn(async move { gate.pass(pending()).await })
+    }
+
+    #[tokio::test]
+    async fn who_waits_comes_in_when_someone_leaves_or_is_dropped() {
+        let gate = Gate::new("test", 1, 1);
+        let inside = occupied(&gate);
+        yield_now().await;
+        let waiting = tokio::spawn({
+            let gate = gate.clone();
+            async move { gate.pass(async { "done" }).await }
+        });
+        yield_now().await;
+        assert!(!waiting.is_finished());
+        inside.abort();
+        assert_eq!(waiting.await.unwrap().unwrap(), "done");
+        assert_eq!(gate.pass(async { "next" }).await.unwrap(), "next");
+    }
+
+    #[tokio::test]
+    async fn beyond_the_places_it_is_503_with_retry_after_and_who_gives_up_leaves_a_place() {
+        let gate = Gate::new("test", 1, 1);
+        let _inside = occupied(&gate);
+        yield_now().await;
+        let waiting = occupied(&gate);
+        yield_now().await;
+        let refused = gate.pass(async {}).await.unwrap_err();
+        assert_eq!(refused.status(), 503);
+        assert!(refused.headers().iter().any(|(name, _)| *name == "retry-after"));
+        waiting.abort();
+        assert!(waiting.await.unwrap_err().is_cancelled());
+        assert_eq!(gate.places.available_permits(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_ends() {
+        let gate = Gate::new("test", 1, 1);
+        let _inside = occupied(&gate);
+        yield_now().await;
+        assert_eq!(gate.pass(async {}).await.unwrap_err().status(), 503);
+        assert_eq!(gate.places.available_permits(), 1);
+    }
+
+    #[tokio::test]
+    async fn closing_sends_away_who_waits() {
+        let gate = Gate::new("test", 1, 1);
+        let inside = occupied(&gate);
+        yield_now().await;
+        let waiting = occupied(&gate);
+        yield_now().await;
+        gate.close();
+        assert_eq!(waiting.await.unwrap().unwrap_err().status(), 503);
+        assert!(!inside.is_finished());
+    }
+}

@@ -1,0 +1,73 @@
+//! Handing jobs on to a broker.
+
+use std::sync::Arc;
+
+use crate::{Backend, BoxError, JobId, JobInfo, Outcome, Worker};
+
+/// A job on its way to a broker.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Message {
+    /// The message's id: the job's. The same job may be published more than once, always under this
+    /// id, by which the broker drops what it has (`Nats-Msg-Id` in JetStream).
+    pub id: JobId,
+    /// Where to publish it.
+    pub subject: String,
+    /// The job's arguments as JSON.
+    pub payload: String,
+    /// What else is known of it; its kind, version and trace make good headers.
+    pub job: JobInfo,
+}
+
+/// A broker's client, as a worker that relays needs it.
+///
+/// ```
+/// use saas_jobs::{BoxError, Message, Publisher};
+///
+/// struct Printer;
+///
+/// impl Publisher for Printer {
+///     async fn publish(&self, message: Message) -> Result<(), BoxError> {
+///         println!("{} {} {}", message.subject, message.id, message.payload);
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait Publisher: Send + Sync + 'static {
+    /// Publishes a message, and returns once the broker has acknowledged it. An `Err` is a failed
+    /// attempt of the job.
+    fn publish(&self, message: Message) -> impl Future<Output = Result<(), BoxError>> + Send;
+}
+
+impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
+    /// Publishes the jobs of all kinds that are not registered, in place of leaving them to other
+    /// workers: the queue is an outbox. A job is enqueued in the caller's transaction as ever, and
+    /// is done once the broker has it.
+    ///
+    /// ```
+    /// # use saas_jobs::{Backend, JobInfo, Publisher, Queue, Worker};
+    /// # fn relay<DB: Backend>(pool: sqlx::Pool<DB>, queue: Queue<DB>, broker: impl Publisher) -> Worker<DB, ()> {
+    /// Worker::new(pool, queue, ())
+    ///     .queue("outbox")
+    ///     .relay(broker, |job: &JobInfo| format!("jobs.{}", job.kind))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn relay(
+        mut self,
+        publisher: impl Publisher,
+        subject: impl Fn(&JobInfo) -> String + Send + Sync + 'static,
+    ) -> Self {
+        let publisher = Arc::new(publisher);
+        self.registry.rest(move |ticket, payload| {
+            let publisher = Arc::clone(&publisher);
+            let job = ticket.info.clone();
+            let message = Message { id: job.id, subject: subject(&job), payload, job };
+            Box::pin(async move {
+                publisher.publish(message).await?;
+                Ok(Outcome::done())
+            })
+        });
+        self
+    }
+}
