@@ -15,7 +15,8 @@ on_every_database! {
         a_discarded_job_is_gone,
         a_waiting_job_can_be_cancelled_and_a_done_one_cannot,
         a_waiting_job_can_be_given_another_time,
-        what_ended_long_ago_is_cleared_and_nothing_else;
+        what_ended_long_ago_is_cleared_and_nothing_else,
+        a_job_that_is_redriven_while_old_ones_are_cleared_is_not_lost;
 }
 
 async fn drain<DB: Backend>(site: &Site<DB>) -> usize {
@@ -148,4 +149,22 @@ async fn what_ended_long_ago_is_cleared_and_nothing_else<DB: Backend>(site: &Sit
     assert_eq!(drain(site).await, 2);
     assert_eq!(clear().await, 2);
     assert!(!known(waits).await && !known(young).await);
+}
+
+async fn a_job_that_is_redriven_while_old_ones_are_cleared_is_not_lost<DB: Backend>(
+    site: &Site<DB>,
+) {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let id = site.enqueue_with(Act::FailOnce, site.options().max_attempts(1)).await;
+    drain(site).await;
+    site.clock.advance(60 * DAY);
+    let mut tx = site.pool.begin_with(site.begin()).await.unwrap();
+    assert_eq!(site.queue.redrive(&mut tx, &DeadLetters::new().id(id), 1).await.unwrap(), 1);
+    let app = App::new(&site.pool, &site.queue);
+    let clear = tokio::spawn(site.worker(&app).register::<Act>().clear());
+    // Whether it has come to the letter by now or comes later, the job stays.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    tx.commit().await.unwrap();
+    assert_eq!(clear.await.unwrap().unwrap(), 0);
+    assert_eq!(site.job(id).await.state, JobState::Ready);
 }
