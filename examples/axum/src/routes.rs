@@ -29,22 +29,31 @@ use crate::body::{self, Body, PathId};
 use crate::start::Error;
 use crate::{health, observe};
 
-/// The whole service.
-pub fn router<D: Db>(app: App<D>, pool: Pool<D>, admission: Admission) -> Result<Router, Error> {
-    let Admission { requests, keys, work } = admission;
-    let work = || from_fn_with_state(work.clone(), at_work);
+/// What executes each request under a key once. Who ends the process waits for it to be finished.
+pub fn idempotency<D: Db>(pool: Pool<D>) -> IdempotencyLayer {
     let policy = Policy::default()
         .methods(["POST"])
         // Answered before the handler decided anything.
         .release(400)
         .release(415);
+    IdempotencyLayer::new(SqlStore::new(pool)).policy(policy).atomic()
+}
+
+/// The whole service.
+pub fn router<D: Db>(
+    app: App<D>,
+    admission: Admission,
+    idempotency: IdempotencyLayer,
+) -> Result<Router, Error> {
+    let Admission { requests, keys, work } = admission;
+    let work = || from_fn_with_state(work.clone(), at_work);
     let keyed = Router::new()
         .route("/customers", get(list_customers::<D>).post(create_customer::<D>))
         .route("/invoices", get(list_invoices::<D>).post(create_invoice::<D>))
         .route("/invoices/{id}/send", post(send_invoice::<D>))
         // Inside: duplicates of one request wait for each other without a slot.
         .route_layer(work())
-        .route_layer(IdempotencyLayer::new(SqlStore::new(pool.clone())).policy(policy).atomic());
+        .route_layer(idempotency);
     let tenants_own = Router::new()
         .route(
             "/customers/{id}",

@@ -53,8 +53,11 @@ pub async fn serve<D: Db>(
         let listener =
             bound(bind).map_err(|error| format!("BIND: cannot listen on {bind}: {error}"))?;
         greet(listener.local_addr()?, token.as_deref());
-        let router = routes::router(app.clone(), pool.clone(), admission.clone())?;
+        let idempotency = routes::idempotency(pool.clone());
+        let router = routes::router(app.clone(), admission.clone(), idempotency.clone())?;
         listen(listener, router, stop.clone()).await;
+        // Work goes on though its client has left, and no connection waits for it.
+        idempotency.finished().await;
         Ok(())
     };
     let signal = async {
