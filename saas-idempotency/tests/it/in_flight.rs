@@ -1,8 +1,10 @@
 //! Work that outlives its client, and work that does not let go of its thread.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -73,6 +75,36 @@ async fn work_whose_client_has_left_is_waited_for_at_the_end() {
     finished.await.unwrap();
     let again = service.oneshot(request("k")).await.unwrap();
     assert_eq!(again.headers()["idempotency-replayed"], "true");
+}
+
+/// Says that it has a hundred bytes, and has three.
+struct Short(Full<Bytes>);
+
+impl http_body::Body for Short {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.0).poll_frame(cx)
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        http_body::SizeHint::with_exact(100)
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_ends_before_it_should_is_not_kept() {
+    let service = IdempotencyLayer::new(MemoryStore::new()).layer(service_fn(
+        async |_: Request<Full<Bytes>>| Ok::<_, Infallible>(Response::new(Short("abc".into()))),
+    ));
+    let first = service.clone().oneshot(request("k")).await.unwrap();
+    assert_eq!(first.status(), 200);
+    let again = service.oneshot(request("k")).await.unwrap();
+    assert_eq!(again.status(), 409, "executed, and not kept");
 }
 
 #[tokio::test]
