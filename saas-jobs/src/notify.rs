@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::{PgPool, Postgres};
 use tokio::runtime::Handle;
@@ -13,16 +13,18 @@ use crate::Queue;
 /// The channel of all queues of a database.
 pub(crate) const CHANNEL: &str = "saas_jobs";
 
-/// No payload: whoever hears it looks for jobs. The simple protocol, since a pooler may lie between.
-const NOTIFY: &str = "notify saas_jobs";
+/// No payload: whoever hears it looks for jobs. Its commit has nothing to wait for the disk with, and
+/// others wait for it. The simple protocol, since a pooler may lie between.
+const NOTIFY: &str = "begin; set local synchronous_commit = off; notify saas_jobs; commit";
 
-/// How long a process is quiet between two: their commits take turns in the whole database.
-const QUIET: Duration = Duration::from_millis(10);
+/// How long a process is quiet between two, whose commits take turns in the whole database: as long
+/// as one took, within these bounds.
+const QUIET: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
 
 impl Queue<Postgres> {
     /// Tells the workers of other processes too when this queue is [woken](Self::wake): by a NOTIFY
-    /// that is sent in the background on a connection of `pool`, at once and then at most a hundred
-    /// times a second. It is never in the caller's transaction, whose commit would wait for
+    /// that is sent in the background on a connection of `pool`, at once, then at most a thousand
+    /// times a second and less where it takes long. It is never in the caller's transaction, whose commit would wait for
     /// those of others that notify. A pooler is no obstacle.
     ///
     /// They hear it if they [listen](crate::Worker::listen). What is lost is found by polling.
@@ -55,10 +57,11 @@ impl Notifier {
     async fn send(self: Arc<Self>) {
         loop {
             self.again.store(false, Ordering::SeqCst);
+            let begun = Instant::now();
             if let Err(error) = sqlx::raw_sql(NOTIFY).execute(&self.pool).await {
                 tracing::warn!(%error, "other workers cannot be notified; they find out by polling");
             }
-            tokio::time::sleep(QUIET).await;
+            tokio::time::sleep(begun.elapsed().clamp(QUIET.0, QUIET.1)).await;
             if self.again.load(Ordering::SeqCst) {
                 continue;
             }

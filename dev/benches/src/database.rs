@@ -63,6 +63,11 @@ impl Database {
         self.app.to_url_lossy().into()
     }
 
+    /// The same, for a connection that is no pool's.
+    pub(crate) fn options(&self) -> PgConnectOptions {
+        self.app.clone()
+    }
+
     /// Where a process of its own may make tables.
     pub(crate) fn owner_url(&self) -> String {
         self.admin.to_url_lossy().into()

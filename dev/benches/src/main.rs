@@ -32,8 +32,7 @@ impl Size {
     }
 }
 
-const USAGE: &str =
-    "usage: saas-benches tenancy|schemas|export|pagination|peers|idempotency|jobs|all [--quick]";
+const USAGE: &str = "usage: saas-benches tenancy|schemas|export|pagination|peers|idempotency|jobs|backlog|all [--quick]";
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -44,8 +43,9 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let names = match name {
-        "all" => &["tenancy", "pagination", "idempotency", "jobs"][..],
-        name => &[name][..],
+        "all" => [&["tenancy", "pagination", "idempotency"][..], &jobs::PARTS].concat(),
+        "jobs" => jobs::PARTS.to_vec(),
+        name => vec![name],
     };
     for name in names {
         if let Err(error) = run(name, Size { quick: !flags.is_empty() }) {
@@ -68,7 +68,8 @@ fn run(name: &str, size: Size) -> Result<()> {
         "pagination" => alone()?.block_on(pagination::run(size)),
         "peers" => alone()?.block_on(pagination::peers(size)),
         "idempotency" => together()?.block_on(idempotency::run(size)),
-        "jobs" => together()?.block_on(jobs::run(size)),
+        part if jobs::PARTS.contains(&part) => together()?.block_on(jobs::run(part, size)),
+        "backlog" => together()?.block_on(jobs::ten_millions()),
         _ => Err(USAGE.into()),
     }
 }

@@ -56,12 +56,13 @@ create table saas_jobs_lease (
     attempts blob
 ) without rowid;
 
--- What left a lease, append-only: 1 done, 2 moved to another table while the lease stayed.
+-- What left a lease, append-only: 1 done, 2 moved to another table while the lease stayed. `ids` is
+-- null where the whole lease ended: to name its jobs again would be a twentieth of all that is logged.
 create table saas_jobs_done (
     lease_id blob not null,
     finished_at integer not null,
     state integer not null,
-    ids blob not null
+    ids blob
 );
 create index saas_jobs_done_lease on saas_jobs_done (lease_id);
 

@@ -16,11 +16,24 @@ pub(super) struct Held {
 /// Claimed jobs, between the one that claims and those that run.
 #[derive(Debug)]
 pub(super) struct Buffer {
-    jobs: Mutex<VecDeque<Held>>,
+    jobs: Mutex<Jobs>,
     /// One permit per job.
     filled: Semaphore,
     /// Told after each job that leaves.
     pub(super) taken: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Jobs {
+    /// Of lanes that found jobs while others had filled the buffer.
+    first: VecDeque<Held>,
+    rest: VecDeque<Held>,
+}
+
+impl Jobs {
+    fn pop(&mut self) -> Option<Held> {
+        self.first.pop_front().or_else(|| self.rest.pop_front())
+    }
 }
 
 impl Buffer {
@@ -28,16 +41,23 @@ impl Buffer {
         Self { jobs: Mutex::default(), filled: Semaphore::new(0), taken: Notify::new() }
     }
 
-    pub(super) fn push(&self, jobs: impl ExactSizeIterator<Item = Held>) {
+    pub(super) fn push(&self, jobs: Vec<Held>) {
         let count = jobs.len();
-        self.lock().extend(jobs);
+        self.lock().rest.extend(jobs);
+        self.filled.add_permits(count);
+    }
+
+    /// The same, ahead of what is there.
+    pub(super) fn push_first(&self, jobs: Vec<Held>) {
+        let count = jobs.len();
+        self.lock().first.extend(jobs);
         self.filled.add_permits(count);
     }
 
     /// The next job; `None` when the buffer is closed.
     pub(super) async fn pop(&self) -> Option<Held> {
         self.filled.acquire().await.ok()?.forget();
-        let job = self.lock().pop_front();
+        let job = self.lock().pop();
         self.taken.notify_one();
         job
     }
@@ -46,21 +66,23 @@ impl Buffer {
     #[cfg(feature = "testing")]
     pub(super) fn take(&self) -> Option<Held> {
         self.filled.try_acquire().ok()?.forget();
-        self.lock().pop_front()
+        self.lock().pop()
     }
 
     #[cfg(feature = "testing")]
     pub(super) fn is_empty(&self) -> bool {
-        self.lock().is_empty()
+        let jobs = self.lock();
+        jobs.first.is_empty() && jobs.rest.is_empty()
     }
 
     /// Hands out nothing more, and gives back what was not handed out.
-    pub(super) fn close(&self) -> VecDeque<Held> {
+    pub(super) fn close(&self) -> Vec<Held> {
         self.filled.close();
-        std::mem::take(&mut *self.lock())
+        let Jobs { first, rest } = std::mem::take(&mut *self.lock());
+        first.into_iter().chain(rest).collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Held>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Jobs> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -24,6 +24,9 @@ const SLOW: Duration = Duration::from_millis(25);
 /// How long a connection is kept between two fetches of a busy worker.
 const KEEP: Duration = Duration::from_millis(100);
 
+/// How long it waits for the time to look for lanes.
+const TOLD: Duration = Duration::from_millis(2);
+
 /// What the claimers of one worker share.
 pub(super) struct Claiming {
     sources: Vec<Mutex<Source>>,
@@ -56,6 +59,8 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
         false => Vec::new(),
     };
     let mut kept = None;
+    // Whether lanes may have found jobs, for which it was too soon to look.
+    let mut told = false;
     while !*stop.borrow() {
         if !first && !*busy.borrow_and_update() {
             kept = None;
@@ -75,11 +80,19 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
             }
             continue;
         };
+        if first && (told || wakes.has_changed().unwrap_or(false)) {
+            wakes.mark_unchanged();
+            let fetched = fetch_first(&shared, &epoch, &claiming.sources, &mut kept).await;
+            // An error comes again in what follows, which waits after it.
+            told = fetched.unwrap_or(false);
+        }
         if pace::want(shared.load()) == 0 {
             tokio::select! {
                 () = shared.buffer.taken.notified() => {}
                 () = shared.recorded.notified() => {}
                 () = tokio::time::sleep(KEEP), if kept.is_some() => kept = None,
+                _ = wakes.changed(), if first => told = true,
+                () = tokio::time::sleep(TOLD), if told => {}
                 _ = stop.changed() => {}
             }
             continue;
@@ -145,7 +158,7 @@ async fn fetch<DB: Backend, C: Send + Sync + 'static>(
         if want == 0 {
             return Ok(Fetched::Full);
         }
-        look(shared, source, kept).await?;
+        look(shared, source, false, kept).await?;
         let ask = lock(source).ask(want, Instant::now());
         let held = claim(shared, epoch, source, ask, kept).await?;
         fetched = match (held.is_empty(), lock(source).has_more()) {
@@ -153,9 +166,34 @@ async fn fetch<DB: Backend, C: Send + Sync + 'static>(
             (false, false) if !matches!(fetched, Fetched::Full) => Fetched::Some,
             _ => fetched,
         };
-        shared.buffer.push(held.into_iter());
+        shared.buffer.push(held);
     }
     Ok(fetched)
+}
+
+/// Claims for lanes that have just found jobs, ahead of what others have in hand; whether it was too
+/// soon to look for all of them.
+async fn fetch_first<DB: Backend, C: Send + Sync + 'static>(
+    shared: &Shared<DB, C>,
+    epoch: &Arc<Epoch>,
+    sources: &[Mutex<Source>],
+    kept: &mut Option<PoolConnection<DB>>,
+) -> Result<bool, sqlx::Error> {
+    let mut too_soon = false;
+    for source in sources {
+        too_soon |= lock(source).rests(true, Instant::now());
+        look(shared, source, true, kept).await?;
+        let want = pace::want_first(shared.load());
+        let ask = match want {
+            0 => None,
+            want => lock(source).ask_first(want, Instant::now()),
+        };
+        if let Some(ask) = ask {
+            let held = claim(shared, epoch, source, ask, kept).await?;
+            shared.buffer.push_first(held);
+        }
+    }
+    Ok(too_soon)
 }
 
 /// Claims from each queue what limits leave.
@@ -175,9 +213,10 @@ async fn fetch_limited<DB: Backend, C: Send + Sync + 'static>(
 async fn look<DB: Backend, C>(
     shared: &Shared<DB, C>,
     source: &Mutex<Source>,
+    told: bool,
     kept: &mut Option<PoolConnection<DB>>,
 ) -> Result<(), sqlx::Error> {
-    let (queue, after) = match lock(source).look(Instant::now()) {
+    let (queue, after) = match lock(source).look(told, Instant::now()) {
         Some(look) => look,
         None => return Ok(()),
     };

@@ -8,6 +8,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::store::MOST_CLAIMED;
 
+/// The most lanes that are served together: to find the jobs of each costs as much as four jobs.
+const MOST_TOGETHER: usize = 128;
+
 /// The lanes of one queue that a worker knows to have jobs.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
@@ -45,9 +48,21 @@ impl Lanes {
     /// Picks lanes for `want` jobs, at least one, and charges them at once, so that a second pick
     /// goes on where this one ends. `None` if no lane is known.
     pub(super) fn pick(&mut self, want: usize) -> Option<Pick> {
+        let last = (u64::MAX, i32::MAX);
+        self.pick_up_to(last, want)
+    }
+
+    /// The same among lanes that were not served since the last pick was: they have just found jobs,
+    /// or are behind the others.
+    pub(super) fn pick_waiting(&mut self, want: usize) -> Option<Pick> {
+        self.pick_up_to((self.present, i32::MAX), want)
+    }
+
+    fn pick_up_to(&mut self, last: (u64, i32), want: usize) -> Option<Pick> {
         let want = want.clamp(1, MOST_CLAIMED);
-        let each_log2 = (want / self.turns.len().max(1)).max(1).ilog2() as usize;
-        let next = self.turns.iter().take(want >> each_log2).copied();
+        let lanes = self.turns.range(..=last).take(MOST_TOGETHER).count();
+        let each_log2 = (want / lanes.max(1)).max(1).ilog2() as usize;
+        let next = self.turns.range(..=last).take(want >> each_log2).take(lanes).copied();
         let picked: Vec<_> = next.collect();
         self.present = self.present.max(picked.first()?.0);
         for (time, lane) in &picked {
@@ -139,6 +154,25 @@ mod tests {
         let whole = Pick { lanes: vec![5], each_log2: 9 };
         assert_eq!(lanes.pick(600), Some(whole.clone()));
         assert_eq!(lanes.pick(600), Some(whole));
+    }
+
+    #[test]
+    fn who_has_just_found_jobs_waits_and_who_was_served_does_not() {
+        let mut lanes = Lanes::default();
+        lanes.found([5]);
+        assert_eq!(lanes.pick(512).unwrap().lanes, [5]);
+        assert_eq!(lanes.pick_waiting(64), None);
+        lanes.found([6]);
+        assert_eq!(lanes.pick_waiting(64).unwrap().lanes, [6]);
+        assert_eq!(lanes.pick_waiting(64), None);
+    }
+
+    #[test]
+    fn very_many_lanes_are_served_by_fours() {
+        let mut lanes = Lanes::default();
+        lanes.found(1..=1000);
+        let pick = lanes.pick(512).unwrap();
+        assert_eq!((pick.lanes.len(), pick.each_log2), (128, 2));
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Limited {
             match claim(shared, epoch, &self.queue, lane, want).await? {
                 Claim::Jobs(held) => {
                     claimed.extend(held.iter().map(|held| held.job.lane));
-                    shared.buffer.push(held.into_iter());
+                    shared.buffer.push(held);
                 }
                 Claim::Nothing => {}
                 Claim::Exhausted => {

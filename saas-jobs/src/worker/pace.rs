@@ -12,6 +12,9 @@ const AHEAD: Duration = Duration::from_millis(100);
 /// The most jobs it holds beyond those that run.
 const MOST_AHEAD: usize = 2 * MOST_CLAIMED;
 
+/// How many more of them may be of lanes that have just found jobs.
+const SPARE: usize = 64;
+
 /// The most outcomes that wait to be recorded before claiming pauses.
 const MOST_UNRECORDED: usize = 8 * MOST_CLAIMED;
 
@@ -31,16 +34,32 @@ pub(super) struct Load {
     pub(super) mean_run: Option<Duration>,
 }
 
+impl Load {
+    /// How many jobs to hold beyond those that run.
+    fn ahead(&self) -> usize {
+        self.mean_run.map_or(0, |mean| {
+            let runs = AHEAD.as_nanos() / mean.as_nanos().max(1);
+            let runs = usize::try_from(runs).unwrap_or(MOST_AHEAD);
+            runs.saturating_mul(self.concurrency).min(MOST_AHEAD)
+        })
+    }
+}
+
 /// How many jobs to claim now. Quick jobs are claimed far ahead, slow ones as slots come free.
 pub(super) fn want(load: Load) -> usize {
-    let ahead = load.mean_run.map_or(0, |mean| {
-        let runs = AHEAD.as_nanos() / mean.as_nanos().max(1);
-        usize::try_from(runs).unwrap_or(MOST_AHEAD).saturating_mul(load.concurrency).min(MOST_AHEAD)
-    });
+    let ahead = load.ahead();
     if load.unrecorded > MOST_UNRECORDED || load.in_hand > load.concurrency + ahead / 2 {
         return 0;
     }
     (load.concurrency + ahead - load.in_hand).min(MOST_CLAIMED)
+}
+
+/// How many jobs to claim now of lanes that have just found some, though others fill the buffer.
+pub(super) fn want_first(load: Load) -> usize {
+    if load.unrecorded > MOST_UNRECORDED {
+        return 0;
+    }
+    (load.concurrency + load.ahead() + SPARE).saturating_sub(load.in_hand).min(SPARE)
 }
 
 /// The largest power of two within `want`, as its exponent: each limit is a statement of its own.
@@ -128,6 +147,8 @@ mod tests {
             prop_assert!(want <= MOST_CLAIMED);
             prop_assert!(want == 0 || in_hand + want <= concurrency + MOST_AHEAD);
             prop_assert!(1 << limit_log2(want) <= want.max(1));
+            let first = want_first(Load { concurrency, in_hand, unrecorded, mean_run });
+            prop_assert!(first == 0 || in_hand + first <= concurrency + MOST_AHEAD + SPARE);
         }
     }
 }

@@ -12,9 +12,14 @@ use crate::store::{Claimed, MOST_LANES, PRIORITIES, SOME_LANES_LOG2, Turn};
 /// How long claims are kept to the index after a slow one; it costs them two round trips.
 const STEER: Duration = Duration::from_secs(60);
 
-/// How often a busy worker looks for further lanes, at most: what a look takes is a twentieth of
-/// what lies between two.
-const LOOK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// How often a busy worker looks for further lanes: what lies between two looks is so many times
+/// what one takes, within these bounds.
+const LOOK: Rest = Rest(20, Duration::from_millis(50), Duration::from_secs(5));
+
+/// The same when it is told that there is something to do.
+const LOOK_TOLD: Rest = Rest(4, Duration::from_millis(2), Duration::from_secs(1));
+
+struct Rest(u32, Duration, Duration);
 
 /// A queue, its lanes, and where in the one that is served alone to begin.
 pub(super) struct Source {
@@ -23,9 +28,9 @@ pub(super) struct Source {
     marks: (i32, [Uuid; PRIORITIES]),
     /// When the marks were set back.
     scanned: Instant,
-    /// When lanes were looked for, how soon to look again, and behind which lane.
+    /// When lanes were looked for, how long that took, and behind which lane to go on.
     looked: Instant,
-    rest: Duration,
+    took: Duration,
     cursor: i32,
     slow: Option<Instant>,
     /// Whether another claim may find jobs, as far as the last one tells.
@@ -66,7 +71,7 @@ impl Source {
             marks: Default::default(),
             scanned: now,
             looked: now,
-            rest: LOOK.0,
+            took: Duration::ZERO,
             cursor: -1,
             slow: None,
             more: false,
@@ -81,6 +86,16 @@ impl Source {
     /// Whose turn it is.
     pub(super) fn ask(&mut self, want: usize, now: Instant) -> Ask {
         let pick = self.lanes.pick(want);
+        self.ask_for(pick, want, now)
+    }
+
+    /// What to claim of lanes that have just found jobs, if there are any.
+    pub(super) fn ask_first(&mut self, want: usize, now: Instant) -> Option<Ask> {
+        let pick = self.lanes.pick_waiting(want)?;
+        Some(self.ask_for(Some(pick), want, now))
+    }
+
+    fn ask_for(&mut self, pick: Option<Pick>, want: usize, now: Instant) -> Ask {
         let turn = match &pick {
             None => Turn::Some { most_log2: pace::limit_log2(want) },
             Some(Pick { lanes, each_log2 }) => match lanes[..] {
@@ -130,10 +145,16 @@ impl Source {
         }
     }
 
+    /// Whether it is too soon to look for lanes again. Without lanes, each claim looks for some.
+    pub(super) fn rests(&self, told: bool, now: Instant) -> bool {
+        let Rest(times, least, most) = if told { LOOK_TOLD } else { LOOK };
+        let rest = (self.took * times).clamp(least, most);
+        !self.lanes.is_empty() && now.duration_since(self.looked) < rest
+    }
+
     /// The queue, and behind which lane to look for others, if it is time to.
-    pub(super) fn look(&mut self, now: Instant) -> Option<(String, i32)> {
-        // Without lanes, each claim looks for some.
-        if self.lanes.is_empty() || now.duration_since(self.looked) < self.rest {
+    pub(super) fn look(&mut self, told: bool, now: Instant) -> Option<(String, i32)> {
+        if self.lanes.is_empty() || self.rests(told, now) {
             return None;
         }
         self.looked = now;
@@ -142,7 +163,7 @@ impl Source {
 
     /// What was found, and how long that took.
     pub(super) fn looked(&mut self, lanes: &[i32], took: Duration) {
-        self.rest = (took * 20).clamp(LOOK.0, LOOK.1);
+        self.took = took;
         let all = lanes.len() < MOST_LANES;
         // The lane of jobs without a tenant is found anyway; behind it no claimed entries are met.
         self.cursor = lanes.last().filter(|_| !all).copied().unwrap_or(if self.lanes.knows(0) {

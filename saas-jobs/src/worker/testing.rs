@@ -47,7 +47,7 @@ pub(crate) async fn drain<DB: Backend, C: Send + Sync + 'static>(
             }
             let ask = Ask::some(queue, 0);
             let held = claim(&shared, &epoch, source, ask, &mut None).await?;
-            shared.buffer.push(held.into_iter());
+            shared.buffer.push(held);
             if shared.buffer.is_empty() {
                 Limited::new(queue).fetch(&shared, &epoch).await?;
             }

@@ -6,11 +6,17 @@ use uuid::Uuid;
 use super::{fenced, named};
 use crate::store::{Answer, DONE, MOVED, Moved, Placement, Records};
 
+// Its jobs are not named again: without a lease they have ended. An earlier try that nobody heard of
+// has closed what is there already.
 const CLOSE: &str = "
-    with closed as (delete from saas.jobs_lease where lease_id = any($1) returning lease_id, ids)
-    insert into saas.jobs_done (lease_id, finished_at, state, ids)
-    select lease_id, $2, $3, ids from closed
-    returning lease_id";
+    with closed as (
+        delete from saas.jobs_lease where lease_id = any($1) returning lease_id
+    ), noted as (
+        insert into saas.jobs_done (lease_id, finished_at, state) select lease_id, $2, $3 from closed
+    )
+    select lease_id from closed
+    union all
+    select lease_id from saas.jobs_done where lease_id = any($1) and ids is null";
 
 // The key-share lock makes a rescue wait or us lose; it lets handlers complete meanwhile.
 const PLACE: &str = "

@@ -7,11 +7,15 @@ use super::{micros, named};
 use crate::store::packed::{pack_ids, unpack_ids};
 use crate::store::{Answer, DONE, MOVED, Placement, Records};
 
+// Its jobs are not named again: without a lease they have ended.
 const CLOSE: &str = "
-    insert into saas_jobs_done (lease_id, finished_at, state, ids)
-    select lease_id, ?2, ?3, ids from saas_jobs_lease where lease_id = ?1";
+    insert into saas_jobs_done (lease_id, finished_at, state)
+    select lease_id, ?2, ?3 from saas_jobs_lease where lease_id = ?1";
 
 const CLOSED: &str = "delete from saas_jobs_lease where lease_id = ?1";
+
+// By an earlier try that nobody heard of.
+const CLOSED_BEFORE: &str = "select 1 from saas_jobs_done where lease_id = ?1 and ids is null";
 
 const HELD: &str = "select 1 from saas_jobs_lease where lease_id = ?1";
 
@@ -42,7 +46,7 @@ const COMPLETE: &str = "
 // Differs: an error ends no transaction here, but a deferred foreign key without its parent does.
 pub(super) const FENCE: &str = "insert into saas_jobs_fence (lease_id) values (?1)";
 
-const RECORDED: &str = "select ids from saas_jobs_done where lease_id = ?1";
+const RECORDED: &str = "select ids from saas_jobs_done where lease_id = ?1 and ids is not null";
 
 impl Records for Sqlite {
     fn close<'c>(
@@ -63,7 +67,10 @@ impl Records for Sqlite {
                         .execute(&mut *conn)
                         .await?;
                     held.push(*lease);
+                    continue;
                 }
+                let query = sqlx::query(CLOSED_BEFORE).persistent(named(how)).bind(lease);
+                held.extend(query.fetch_optional(&mut *conn).await?.map(|_| *lease));
             }
             Ok(held)
         })
