@@ -21,9 +21,6 @@ use crate::store::{ClaimRequest, Session};
 /// A claim slower than this may follow a plan that was made for an empty table and reads all of it.
 const SLOW: Duration = Duration::from_millis(25);
 
-/// How long a connection is kept between two fetches of a busy worker.
-const KEEP: Duration = Duration::from_millis(100);
-
 /// How long it waits for the time to look for lanes.
 const TOLD: Duration = Duration::from_millis(2);
 
@@ -58,6 +55,8 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
         true => shared.settings.queues.iter().map(|name| Limited::new(name)).collect(),
         false => Vec::new(),
     };
+    // Kept while there is nothing to do as well: on another connection the next claim would be planned
+    // anew.
     let mut kept = None;
     // Whether lanes may have found jobs, for which it was too soon to look.
     let mut told = false;
@@ -90,7 +89,6 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
             tokio::select! {
                 () = shared.buffer.taken.notified() => {}
                 () = shared.recorded.notified() => {}
-                () = tokio::time::sleep(KEEP), if kept.is_some() => kept = None,
                 _ = wakes.changed(), if first => told = true,
                 () = tokio::time::sleep(TOLD), if told => {}
                 _ = stop.changed() => {}
@@ -115,7 +113,6 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
             Ok(Fetched::Full) => polling.reset(),
             Ok(_) if !first => {}
             Ok(fetched) => {
-                kept = None;
                 if matches!(fetched, Fetched::Some) {
                     polling.reset();
                 }
