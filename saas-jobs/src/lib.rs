@@ -5,6 +5,7 @@ mod backoff;
 mod context;
 mod dead;
 mod error;
+pub mod guide;
 mod id;
 mod info;
 mod job;
