@@ -7,6 +7,7 @@ mod enqueue;
 mod epoch;
 mod gauge;
 mod inspect;
+pub(crate) mod lead;
 mod limit;
 mod manage;
 #[cfg(feature = "sqlite")]
@@ -38,6 +39,7 @@ pub(crate) use gauge::Gauges;
 pub(crate) use inspect::Inspects;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use inspect::WaitingJob;
+pub(crate) use lead::Leads;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use limit::Used;
 pub(crate) use limit::{LimitedLane, Limits, Taken};
@@ -152,6 +154,7 @@ pub trait Store:
     + Schedules
     + Inspects
     + Gauges
+    + Leads
 {
     /// What opens a transaction that will write.
     const BEGIN: &'static str;

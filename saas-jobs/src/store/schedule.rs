@@ -65,19 +65,6 @@ pub trait Schedules: saas_core::sql::Backend {
         how: Statements,
     ) -> Answer<'c, bool>;
 
-    /// Takes or renews the lead until a moment, and locks it until the end of the transaction. False
-    /// if another has it.
-    fn lead(
-        conn: &mut Self::Connection,
-        holder: Uuid,
-        now: DateTime<Utc>,
-        until: DateTime<Utc>,
-        how: Statements,
-    ) -> Answer<'_, bool>;
-
-    /// Gives the lead up, if this one has it.
-    fn resign(conn: &mut Self::Connection, holder: Uuid, how: Statements) -> Answer<'_, ()>;
-
     /// When the first schedule is due.
     fn next_due(conn: &mut Self::Connection, how: Statements) -> Answer<'_, Option<DateTime<Utc>>>;
 

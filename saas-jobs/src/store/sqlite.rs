@@ -3,6 +3,7 @@ mod enqueue;
 mod epoch;
 mod gauge;
 mod inspect;
+mod lead;
 mod limit;
 mod manage;
 mod record;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{Shared, Worker, random, until};
 use crate::options::after;
 use crate::store::Session;
+use crate::store::lead::Candidate;
 use crate::{Backend, metrics};
 
 impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
@@ -77,8 +78,10 @@ async fn sample<DB: Backend, C>(
     let how = shared.queue.statements;
     let now = shared.queue.clock.now();
     let until = after(now, every * 5 / 2);
+    let duty = format!("gauges {queue}");
+    let candidate = Candidate { duty: &duty, holder, now, until };
     let mut session = Session::<DB>::single(&shared.pool, how).await?;
-    let holds = DB::take_gauges(session.connection(), queue, holder, now, until, how).await?;
+    let holds = DB::lead(session.connection(), &candidate, how).await?;
     session.commit().await?;
     if holds {
         let mut session = Session::<DB>::single(&shared.pool, how).await?;
@@ -99,6 +102,6 @@ fn clear(queue: &str) {
 async fn leave<DB: Backend, C>(shared: &Shared<DB, C>, holder: Uuid) -> Result<(), sqlx::Error> {
     let how = shared.queue.statements;
     let mut session = Session::<DB>::single(&shared.pool, how).await?;
-    DB::leave_gauges(session.connection(), holder, how).await?;
+    DB::resign(session.connection(), holder, how).await?;
     session.commit().await
 }

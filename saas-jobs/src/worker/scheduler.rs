@@ -10,8 +10,12 @@ use uuid::Uuid;
 use super::{Shared, Worker, until};
 use crate::options::after;
 use crate::store::Session;
+use crate::store::lead::Candidate;
 use crate::store::schedule::MOST_FIRED;
 use crate::{Backend, Error, Job, Schedule, StoredSchedule};
+
+/// What the leader leads.
+const DUTY: &str = "schedules";
 
 /// How long the leader may take to notice a schedule that was defined at run time.
 const LOOK: Duration = Duration::from_secs(1);
@@ -198,12 +202,13 @@ pub(super) async fn fire<DB: Backend, C>(
         let now = shared.queue.clock.now();
         let mut session = Session::<DB>::atomic(&shared.pool).await?;
         let conn = session.connection();
-        if let Some(holder) = lead.holder
-            && !DB::lead(conn, holder, now, after(now, term), how).await?
-        {
-            lead.renew_at = None;
-            session.commit().await?;
-            return Ok(false);
+        if let Some(holder) = lead.holder {
+            let candidate = Candidate { duty: DUTY, holder, now, until: after(now, term) };
+            if !DB::lead(conn, &candidate, how).await? {
+                lead.renew_at = None;
+                session.commit().await?;
+                return Ok(false);
+            }
         }
         let due = DB::due_schedules(conn, now, &behind, how).await?;
         let (mut runs, mut last) = (0, None);

@@ -47,18 +47,6 @@ const RESUME: &str = "
 
 const DELETE: &str = "delete from saas.jobs_cron where name = $1";
 
-// Who finds another in the lead only reads.
-const LEAD: &str = "
-    insert into saas.jobs_leader as l (duty, holder, term, until)
-    select 'schedules', $1, 1, $3 where not exists (
-        select from saas.jobs_leader where duty = 'schedules' and holder <> $1 and until > $2
-    )
-    on conflict (duty) do update set holder = excluded.holder, until = excluded.until,
-        term = l.term + case when l.holder = excluded.holder then 0 else 1 end
-    where l.holder = excluded.holder or l.until <= $2";
-
-const RESIGN: &str = "delete from saas.jobs_leader where duty = 'schedules' and holder = $1";
-
 const NEXT: &str = "select min(next_at) from saas.jobs_cron where next_at is not null";
 
 const DUE: &str = select!(
@@ -154,27 +142,6 @@ impl Schedules for Postgres {
         Box::pin(async move {
             let query = sqlx::query(DELETE).persistent(named(how)).bind(name);
             Ok(query.execute(conn).await?.rows_affected() == 1)
-        })
-    }
-
-    fn lead(
-        conn: &mut PgConnection,
-        holder: Uuid,
-        now: DateTime<Utc>,
-        until: DateTime<Utc>,
-        how: Statements,
-    ) -> Answer<'_, bool> {
-        Box::pin(async move {
-            let query = sqlx::query(LEAD).persistent(named(how)).bind(holder);
-            let query = query.bind(now).bind(until);
-            Ok(query.execute(conn).await?.rows_affected() == 1)
-        })
-    }
-
-    fn resign(conn: &mut PgConnection, holder: Uuid, how: Statements) -> Answer<'_, ()> {
-        Box::pin(async move {
-            sqlx::query(RESIGN).persistent(named(how)).bind(holder).execute(conn).await?;
-            Ok(())
         })
     }
 

@@ -1,20 +1,10 @@
-use chrono::{DateTime, Utc};
 use saas_core::sql::Statements;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, SqliteConnection};
-use uuid::Uuid;
 
-use super::{micros, named};
+use super::named;
 use crate::store::Answer;
 use crate::store::gauge::{Gauge, Gauges};
-
-const TAKE: &str = "
-    insert into saas_jobs_leader as l (duty, holder, term, until) values ('gauges ' || ?4, ?1, 1, ?3)
-    on conflict (duty) do update set holder = excluded.holder, until = excluded.until,
-        term = l.term + case when l.holder = excluded.holder then 0 else 1 end
-    where l.holder = excluded.holder or l.until <= ?2";
-
-const LEAVE: &str = "delete from saas_jobs_leader where duty like 'gauges %' and holder = ?1";
 
 const GAUGE: &str = "
     select
@@ -46,28 +36,6 @@ const OLDEST: &str = "
     ) o where o.id is not null order by o.id limit 1";
 
 impl Gauges for Sqlite {
-    fn take_gauges<'c>(
-        conn: &'c mut SqliteConnection,
-        queue: &'c str,
-        holder: Uuid,
-        now: DateTime<Utc>,
-        until: DateTime<Utc>,
-        how: Statements,
-    ) -> Answer<'c, bool> {
-        Box::pin(async move {
-            let query = sqlx::query(TAKE).persistent(named(how)).bind(holder);
-            let query = query.bind(micros(now)).bind(micros(until)).bind(queue);
-            Ok(query.execute(conn).await?.rows_affected() == 1)
-        })
-    }
-
-    fn leave_gauges(conn: &mut SqliteConnection, holder: Uuid, how: Statements) -> Answer<'_, ()> {
-        Box::pin(async move {
-            sqlx::query(LEAVE).persistent(named(how)).bind(holder).execute(conn).await?;
-            Ok(())
-        })
-    }
-
     fn gauge<'c>(
         conn: &'c mut SqliteConnection,
         queue: &'c str,

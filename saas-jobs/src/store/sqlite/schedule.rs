@@ -48,18 +48,6 @@ const RESUME: &str = "
 
 const DELETE: &str = "delete from saas_jobs_cron where name = ?1";
 
-// Who finds another in the lead only reads.
-const LEAD: &str = "
-    insert into saas_jobs_leader as l (duty, holder, term, until)
-    select 'schedules', ?1, 1, ?3 where not exists (
-        select 1 from saas_jobs_leader where duty = 'schedules' and holder <> ?1 and until > ?2
-    )
-    on conflict (duty) do update set holder = excluded.holder, until = excluded.until,
-        term = l.term + case when l.holder = excluded.holder then 0 else 1 end
-    where l.holder = excluded.holder or l.until <= ?2";
-
-const RESIGN: &str = "delete from saas_jobs_leader where duty = 'schedules' and holder = ?1";
-
 const NEXT: &str = "select min(next_at) from saas_jobs_cron where next_at is not null";
 
 // Differs: who asks holds the only write lock, so there is nothing to lock.
@@ -155,27 +143,6 @@ impl Schedules for Sqlite {
         Box::pin(async move {
             let query = sqlx::query(DELETE).persistent(named(how)).bind(name);
             Ok(query.execute(conn).await?.rows_affected() == 1)
-        })
-    }
-
-    fn lead(
-        conn: &mut SqliteConnection,
-        holder: Uuid,
-        now: DateTime<Utc>,
-        until: DateTime<Utc>,
-        how: Statements,
-    ) -> Answer<'_, bool> {
-        Box::pin(async move {
-            let query = sqlx::query(LEAD).persistent(named(how)).bind(holder);
-            let query = query.bind(micros(now)).bind(micros(until));
-            Ok(query.execute(conn).await?.rows_affected() == 1)
-        })
-    }
-
-    fn resign(conn: &mut SqliteConnection, holder: Uuid, how: Statements) -> Answer<'_, ()> {
-        Box::pin(async move {
-            sqlx::query(RESIGN).persistent(named(how)).bind(holder).execute(conn).await?;
-            Ok(())
         })
     }
 
