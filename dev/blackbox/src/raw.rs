@@ -61,6 +61,25 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// When it is dropped, it is not closed but reset: nobody is left to read an answer.
+    #[must_use]
+    pub fn reset_when_dropped(self) -> Self {
+        self.stream.set_zero_linger().expect("a socket option");
+        self
+    }
+
+    /// Says so much, and waits until the other side has had enough. What it said then, if anything.
+    pub async fn end_after(mut self, words: &str) -> String {
+        self.stream.write_all(words.as_bytes()).await.expect("a word");
+        let mut said = Vec::new();
+        let end = timeout(Duration::from_secs(30), self.stream.read_to_end(&mut said)).await;
+        // An end by reset is one, too.
+        drop(end.expect("the connection ends"));
+        String::from_utf8_lossy(&said).into_owned()
+    }
+}
+
 impl RawCall {
     /// Waits so long for an answer, rather than 30 seconds.
     #[must_use]

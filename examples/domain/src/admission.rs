@@ -10,11 +10,11 @@ use std::time::Duration;
 use metrics::Gauge;
 use saas_core::Problem;
 use sqlx::Pool;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::Db;
 use crate::tenants::Tenant;
 use crate::together::Together;
+use crate::{Db, limits};
 
 /// A request waits at most this long at a gate, then it is told 503: its client has given up by then
 /// or soon will.
@@ -52,6 +52,12 @@ impl Admission {
             work: gate("work", connections / 2),
         }
     }
+
+    /// Answers a request when it is let in, and in time.
+    pub async fn admit<T>(&self, answer: impl Future<Output = T>) -> Result<T, Problem> {
+        let answer = self.requests.pass(tokio::time::timeout(limits::REQUEST, answer)).await?;
+        answer.map_err(|_| Problem::new(503).detail("it took too long; try again"))
+    }
 }
 
 /// Lets so many through at once; the others wait in line, and when that is full they are refused.
@@ -68,10 +74,16 @@ impl Gate {
         Self { name, slots: semaphore(slots.max(1)), places: semaphore(places) }
     }
 
+    /// Waits for a turn.
+    pub async fn enter(&self) -> Result<Inside, Problem> {
+        let slot = self.slot().await?;
+        let counted = Counted::of(metrics::gauge!("admission_inside", "gate" => self.name));
+        Ok(Inside { _slot: slot, _counted: counted })
+    }
+
     /// Does `work` when its turn comes.
     pub async fn pass<T>(&self, work: impl Future<Output = T>) -> Result<T, Problem> {
-        let _slot = self.slot().await?;
-        let _counted = Counted::of(metrics::gauge!("admission_inside", "gate" => self.name));
+        let _inside = self.enter().await?;
         Ok(work.await)
     }
 
@@ -80,20 +92,27 @@ impl Gate {
         self.slots.close();
     }
 
-    async fn slot(&self) -> Result<SemaphorePermit<'_>, Problem> {
+    async fn slot(&self) -> Result<OwnedSemaphorePermit, Problem> {
         // Nobody is overtaken: while others wait, there is none to be had this way.
-        if let Ok(slot) = self.slots.try_acquire() {
+        if let Ok(slot) = self.slots.clone().try_acquire_owned() {
             return Ok(slot);
         }
         let _place = self.places.try_acquire().map_err(|_| busy())?;
         let _counted = Counted::of(metrics::gauge!("admission_waiting", "gate" => self.name));
-        let slot = tokio::time::timeout(PATIENCE, self.slots.acquire()).await;
+        let slot = tokio::time::timeout(PATIENCE, self.slots.clone().acquire_owned()).await;
         slot.map_err(|_| busy())?.map_err(|_| busy())
     }
 }
 
 fn busy() -> Problem {
     Problem::new(503).detail("too many requests at once; try again").header("retry-after", "5")
+}
+
+/// A turn, until it is dropped.
+#[must_use]
+pub struct Inside {
+    _slot: OwnedSemaphorePermit,
+    _counted: Counted,
 }
 
 /// One more, until it is dropped.

@@ -1,14 +1,19 @@
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use saas_core::{Clock, Problem, TenantId};
-use saas_idempotency::{Claim, Idempotency, Reply};
+use saas_idempotency::{Claim, Idempotency, Policy, Reply};
 use saas_jobs::Queue;
 use saas_pagination::Cursors;
 use saas_tenancy::{TenantDb, TenantTx};
 
 use crate::Db;
+use crate::admission::Admission;
 use crate::failpoint::point;
+use crate::logins::Logins;
 use crate::mail::Mailer;
+use crate::observe::Metrics;
+use crate::tasks::Tasks;
 
 /// What every request and every job works with.
 pub struct App<D: Db> {
@@ -26,9 +31,44 @@ pub struct App<D: Db> {
     pub operator: Arc<[u8]>,
     /// The domain whose subdomains name tenants.
     pub base_domain: Option<Arc<str>>,
+    /// Networks of proxies that are believed who the client is.
+    pub proxies: Arc<[IpNet]>,
+    /// How many requests use the database at once.
+    pub admission: Admission,
+    /// How often a client may fail to log in.
+    pub logins: Logins,
+    /// Where work runs.
+    pub tasks: Tasks,
+    /// What the process counts and measures.
+    pub metrics: Metrics,
+}
+
+/// Which requests are executed once, and which of their answers are kept.
+pub fn policy() -> Policy {
+    Policy::default()
+        .methods(["POST"])
+        // Answered before the handler decided anything.
+        .release(400)
+        .release(415)
 }
 
 impl<D: Db> App<D> {
+    /// Does `work` when its turn at the database comes.
+    pub async fn at_work<T, F>(self, work: impl FnOnce(Self) -> F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Problem>> + Send + 'static,
+    {
+        let tasks = self.tasks.clone();
+        let turn = self.admission.work.enter().await?;
+        let work = Box::pin(work(self));
+        let work = async {
+            let _turn = turn;
+            work.await
+        };
+        tasks.run(work).await
+    }
+
     /// Does `work` at most once, in one transaction: the tenant's scope, the idempotency record, the
     /// rows and the jobs that it writes commit together, or none of them does.
     ///
@@ -40,6 +80,7 @@ impl<D: Db> App<D> {
         idempotency: &Idempotency,
         work: impl AsyncFnOnce(&mut TenantTx<D>) -> Result<Reply, Problem>,
     ) -> Result<Reply, Problem> {
+        point("idempotency.admitted");
         let mut tx = self.db.tenant(tenant).await?;
         point("tx.opened");
         let turn = match idempotency.claim(tx.connection()).await? {
@@ -53,6 +94,7 @@ impl<D: Db> App<D> {
         point("commit.before");
         tx.commit().await?;
         point("commit.after");
+        point("reply.before");
         Ok(reply)
     }
 }
@@ -67,6 +109,11 @@ impl<D: Db> Clone for App<D> {
             clock: self.clock.clone(),
             operator: self.operator.clone(),
             base_domain: self.base_domain.clone(),
+            proxies: self.proxies.clone(),
+            admission: self.admission.clone(),
+            logins: self.logins.clone(),
+            tasks: self.tasks.clone(),
+            metrics: self.metrics.clone(),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Settings from the environment; a bad value is an error that names the variable.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use ipnet::IpNet;
 use url::Url;
 
 /// Everything the service is told from outside.
@@ -19,6 +20,8 @@ pub struct Config {
     pub smtp_url: Option<String>,
     /// The domain whose subdomains name tenants.
     pub base_domain: Option<String>,
+    /// Networks of proxies that are believed who the client is.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// Which database, and where.
@@ -75,7 +78,16 @@ impl Config {
                 .map_err(|reason| Invalid { variable: "SMTP_URL", reason: reason.to_string() })?;
         }
         let base_domain = get("BASE_DOMAIN").map(|domain| domain.to_ascii_lowercase());
-        Ok(Self { bind, database, admin_database_url, operator_token, smtp_url, base_domain })
+        let trusted_proxies = networks(&get("TRUSTED_PROXIES").unwrap_or_default())?;
+        Ok(Self {
+            bind,
+            database,
+            admin_database_url,
+            operator_token,
+            smtp_url,
+            base_domain,
+            trusted_proxies,
+        })
     }
 }
 
@@ -98,6 +110,17 @@ fn postgres(variable: &'static str, url: &str) -> Result<Url, Invalid> {
         return Err(invalid());
     }
     Ok(url)
+}
+
+fn networks(list: &str) -> Result<Vec<IpNet>, Invalid> {
+    let one = |text: &str| {
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map_err(|_| Invalid {
+            variable: "TRUSTED_PROXIES",
+            reason: format!("`{text}` is no network, as in 10.0.0.0/8"),
+        })
+    };
+    list.split(',').map(str::trim).filter(|text| !text.is_empty()).map(one).collect()
 }
 
 #[cfg(test)]
@@ -124,6 +147,7 @@ mod tests {
             ("ADMIN_DATABASE_URL", "postgres://a@b/c"),
             ("OPERATOR_TOKEN", "with space"),
             ("SMTP_URL", "http://mail"),
+            ("TRUSTED_PROXIES", "10.0.0.0/8, the-proxy"),
         ] {
             let error = read(name, value).map(|_| ()).unwrap_err().to_string();
             assert!(error.starts_with(name), "{error}");

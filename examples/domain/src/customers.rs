@@ -10,7 +10,7 @@ use sqlx::FromRow;
 use crate::failpoint::point;
 use crate::input::{self, Members};
 use crate::invoices::{Invoice, Status};
-use crate::{App, Db};
+use crate::{App, Db, lists};
 
 /// Whom a tenant sends invoices to.
 #[derive(Debug, Clone, Entity, FromRow, Serialize)]
@@ -38,6 +38,48 @@ pub struct Customer {
     pub deletion: SoftDelete,
 }
 
+/// The body of `POST /customers`.
+#[derive(Debug)]
+pub struct NewCustomer {
+    pub name: String,
+    pub email: String,
+}
+
+impl NewCustomer {
+    fn read(body: Value) -> Result<Self, Problem> {
+        let mut members = Members::of(body)?;
+        let name = members.required("name", input::text(200));
+        let email = members.required("email", input::email);
+        members.finish()?;
+        let (Some(name), Some(email)) = (name, email) else { return Err(input::invalid()) };
+        Ok(Self { name, email })
+    }
+}
+
+/// The body of `PATCH /customers/{id}`.
+#[derive(Debug)]
+pub struct CustomerChange {
+    pub name: Option<String>,
+    pub email: Option<String>,
+}
+
+impl CustomerChange {
+    fn read(body: Value) -> Result<Self, Problem> {
+        let mut members = Members::of(body)?;
+        let name = members.present("name", input::text(200));
+        let email = members.present("email", input::email);
+        members.finish()?;
+        Ok(Self { name, email })
+    }
+}
+
+impl Customer {
+    /// The answer that shows it.
+    pub fn reply(&self, status: u16) -> Result<Reply, Problem> {
+        Ok(Reply::json(status, self)?.header("etag", etag(self.version)))
+    }
+}
+
 /// The form in which emails are compared.
 pub fn email_key(email: &str) -> String {
     email.to_lowercase()
@@ -45,16 +87,12 @@ pub fn email_key(email: &str) -> String {
 
 /// `POST /customers`.
 pub async fn create<D: Db>(
-    app: &App<D>,
+    app: App<D>,
     tenant: TenantId,
-    idempotency: &Idempotency,
+    idempotency: Idempotency,
     body: Value,
 ) -> Result<Reply, Problem> {
-    let mut members = Members::of(body)?;
-    let name = members.required("name", input::text(200));
-    let email = members.required("email", input::email);
-    members.finish()?;
-    let (Some(name), Some(email)) = (name, email) else { return Err(input::invalid()) };
+    let NewCustomer { name, email } = NewCustomer::read(body)?;
     let customer = Customer {
         id: Id::new(),
         tenant_id: tenant,
@@ -65,43 +103,39 @@ pub async fn create<D: Db>(
         timestamps: Timestamps::new(&*app.clock),
         deletion: SoftDelete::LIVE,
     };
-    app.once(tenant, idempotency, async |tx| {
+    app.once(tenant, &idempotency, async |tx| {
         tx.insert(&customer).await.map_err(email_taken)?;
         point("customer.inserted");
         let location = format!("/api/v1/customers/{}", customer.id);
-        Ok(Reply::json(201, &customer)?
-            .header("location", location)
-            .header("etag", etag(customer.version)))
+        Ok(customer.reply(201)?.header("location", location))
     })
     .await
 }
 
+/// `GET /customers`.
+pub async fn list<D: Db>(app: App<D>, tenant: TenantId, query: String) -> Result<Reply, Problem> {
+    lists::page(&app, tenant, &lists::CUSTOMERS, &query).await
+}
+
 /// `GET /customers/{id}`.
-pub async fn get<D: Db>(
-    app: &App<D>,
-    tenant: TenantId,
-    id: Id<Customer>,
-) -> Result<Customer, Problem> {
-    Ok(app.db.read(tenant).select::<Customer>().by_id(id).one().await?)
+pub async fn get<D: Db>(app: App<D>, tenant: TenantId, id: Id<Customer>) -> Result<Reply, Problem> {
+    app.db.read(tenant).select::<Customer>().by_id(id).one().await?.reply(200)
 }
 
 /// `PATCH /customers/{id}`: the members that are there are changed.
 pub async fn patch<D: Db>(
-    app: &App<D>,
+    app: App<D>,
     tenant: TenantId,
     id: Id<Customer>,
-    if_match: Option<&str>,
+    if_match: Option<String>,
     body: Value,
-) -> Result<Customer, Problem> {
+) -> Result<Reply, Problem> {
     let mut tx = app.db.tenant(tenant).await?;
     let before = tx.select::<Customer>().by_id(id).for_update().one(&mut tx).await?;
-    check_match(if_match, before.version)?;
-    let mut members = Members::of(body)?;
-    let name = members.has("name").then(|| members.required("name", input::text(200))).flatten();
-    let email = members.has("email").then(|| members.required("email", input::email)).flatten();
-    members.finish()?;
+    check_match(if_match.as_deref(), before.version)?;
+    let CustomerChange { name, email } = CustomerChange::read(body)?;
     if name.is_none() && email.is_none() {
-        return Ok(before);
+        return before.reply(200);
     }
     let mut update = tx.update(id).if_version(before.version);
     if let Some(name) = name {
@@ -113,15 +147,15 @@ pub async fn patch<D: Db>(
     update.await.map_err(email_taken)?;
     let after = tx.select::<Customer>().by_id(id).one(&mut tx).await?;
     tx.commit().await?;
-    Ok(after)
+    after.reply(200)
 }
 
 /// `DELETE /customers/{id}`: takes the customer's drafts along.
 pub async fn delete<D: Db>(
-    app: &App<D>,
+    app: App<D>,
     tenant: TenantId,
     id: Id<Customer>,
-) -> Result<(), Problem> {
+) -> Result<Reply, Problem> {
     let mut tx = app.db.tenant(tenant).await?;
     let drafts = Invoice::STATUS.eq(Status::Draft);
     tx.soft_delete(id).cascade_if(Invoice::CUSTOMER_ID, drafts).await?;
@@ -131,20 +165,21 @@ pub async fn delete<D: Db>(
     if others.exists(&mut tx).await? {
         return Err(Problem::new(409).detail("the customer has invoices that were sent"));
     }
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    Ok(Reply::new(204))
 }
 
 /// `POST /customers/{id}/restore`: brings back exactly what the deletion took.
 pub async fn restore<D: Db>(
-    app: &App<D>,
+    app: App<D>,
     tenant: TenantId,
     id: Id<Customer>,
-) -> Result<Customer, Problem> {
+) -> Result<Reply, Problem> {
     let mut tx = app.db.tenant(tenant).await?;
     tx.restore(id).cascade(Invoice::CUSTOMER_ID).await.map_err(email_taken)?;
     let customer = tx.select::<Customer>().by_id(id).one(&mut tx).await?;
     tx.commit().await?;
-    Ok(customer)
+    customer.reply(200)
 }
 
 fn email_taken(error: Error) -> Problem {

@@ -4,24 +4,31 @@ use std::sync::LazyLock;
 
 use saas_core::sql::Reads;
 use saas_core::{Problem, TenantId, TenantOwned};
+use saas_idempotency::Reply;
+use saas_pagination::List;
 use saas_pagination::Operator::{Eq, Gte, Is, Lt};
-use saas_pagination::{List, Page};
+use serde::Serialize;
 
 use crate::customers::{Customer, email_key};
 use crate::invoices::Invoice;
 use crate::{App, Db};
 
-/// One page of a tenant's list: one statement, behind the wall.
-pub async fn page<D: Db + Reads<E>, E: TenantOwned>(
+/// One page of a tenant's list, and the links to its neighbours: one statement, behind the wall.
+pub async fn page<D: Db + Reads<E>, E: TenantOwned + Serialize>(
     app: &App<D>,
     tenant: TenantId,
     list: &List<E>,
     query: &str,
-) -> Result<Page<E>, Problem> {
+) -> Result<Reply, Problem> {
     let read = app.db.read(tenant);
     let plan = list.request(query, &app.cursors, tenant)?.plan(read.select::<E>());
     let rows = read.fetch_all(&plan).await?;
-    Ok(plan.page(rows)?)
+    let page = plan.page(rows)?;
+    let reply = Reply::json(200, &page)?;
+    Ok(match page.links(query) {
+        Some(links) => reply.header("link", links),
+        None => reply,
+    })
 }
 
 /// `GET /customers`.

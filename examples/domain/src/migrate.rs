@@ -4,11 +4,10 @@ use sqlx::migrate::Migrator;
 use sqlx::{Connection, PgConnection, SqlitePool};
 use url::Url;
 
+use crate::Error;
+
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-
-/// Any of several crates' errors.
-pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Migrates a SQLite file.
 pub async fn sqlite(pool: &SqlitePool) -> Result<(), Error> {

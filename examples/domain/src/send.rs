@@ -7,7 +7,6 @@ use saas_core::{Id, Problem, TenantId};
 use saas_idempotency::{Idempotency, Reply};
 use saas_jobs::{Job, JobContext, JobId, JobResult, JobState, Options, Outcome, Run};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::customers::Customer;
 use crate::failpoint::point;
@@ -26,13 +25,13 @@ impl Job for SendInvoice {
 
 /// `POST /invoices/{id}/send`.
 pub async fn request<D: Db>(
-    app: &App<D>,
+    app: App<D>,
     tenant: TenantId,
-    idempotency: &Idempotency,
+    idempotency: Idempotency,
     id: Id<Invoice>,
 ) -> Result<Reply, Problem> {
     let reply = app
-        .once(tenant, idempotency, async |tx| {
+        .once(tenant, &idempotency, async |tx| {
             let invoice = tx.select::<Invoice>().by_id(id).for_update().one(tx).await?;
             if invoice.status != Status::Draft {
                 return Err(Problem::new(409).detail("only a draft can be sent"));
@@ -44,12 +43,18 @@ pub async fn request<D: Db>(
             let job = app.queue.enqueue_with(tx.connection(), job, options).await?;
             point("job.enqueued");
             let location = format!("/api/v1/jobs/{job}");
-            Ok(Reply::json(202, &json!({"job_id": job}))?.header("location", location))
+            Ok(Reply::json(202, &Accepted { job_id: job })?.header("location", location))
         })
         .await?;
     // The worker of this process need not wait for its next look.
     app.queue.wake();
     Ok(reply)
+}
+
+/// An invoice is on its way.
+#[derive(Debug, Serialize)]
+pub struct Accepted {
+    pub job_id: JobId,
 }
 
 /// A job as its tenant sees it. What a failed attempt said is for the operator: it can hold the
@@ -66,12 +71,19 @@ pub struct JobView {
 }
 
 /// `GET /jobs/{id}`.
-pub async fn status<D: Db>(app: &App<D>, tenant: TenantId, id: JobId) -> Result<JobView, Problem> {
+pub async fn status<D: Db>(
+    app: App<D>,
+    tenant: TenantId,
+    id: Id<JobView>,
+) -> Result<Reply, Problem> {
+    let id = JobId::from_uuid(id.uuid());
     let mut conn = app.db.pool().acquire().await.map_err(saas_tenancy::Error::from)?;
     let job = app.queue.job(&mut conn, id, Some(tenant)).await?.ok_or_else(|| Problem::new(404))?;
     let (attempt, max_attempts) = (job.attempt, job.max_attempts);
     let (created_at, run_at) = (job.created_at, job.run_at);
-    Ok(JobView { id, kind: job.kind, state: job.state, attempt, max_attempts, created_at, run_at })
+    let (kind, state) = (job.kind, job.state);
+    let view = JobView { id, kind, state, attempt, max_attempts, created_at, run_at };
+    Ok(Reply::json(200, &view)?)
 }
 
 impl<D: Db> Run<App<D>> for SendInvoice {
@@ -94,7 +106,7 @@ impl<D: Db> Run<App<D>> for SendInvoice {
 impl SendInvoice {
     async fn mail<D: Db>(self, tenant: TenantId, cx: JobContext<'_, App<D>>) -> JobResult {
         let app = cx.context();
-        let whole = match invoices::get(app, tenant, self.invoice).await {
+        let whole = match invoices::whole(app, tenant, self.invoice).await {
             Ok(whole) => whole,
             Err(problem) if problem.status() == 404 => {
                 return Ok(Outcome::cancel("no such invoice"));

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use saas_core::{Entity, Id, Problem, TenantId, Timestamps};
 use saas_idempotency::Reply;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use sqlx::FromRow;
 
 use crate::input::{self, Members};
@@ -34,6 +35,33 @@ pub struct ApiKey {
     pub created_at: DateTime<Utc>,
 }
 
+/// The body of `POST /tenants`.
+#[derive(Debug)]
+pub struct NewTenant {
+    pub slug: String,
+    pub name: String,
+}
+
+impl NewTenant {
+    fn read(body: Value) -> Result<Self, Problem> {
+        let mut members = Members::of(body)?;
+        let slug = members.required("slug", slug);
+        let name = members.required("name", input::text(200));
+        members.finish()?;
+        let (Some(slug), Some(name)) = (slug, name) else { return Err(input::invalid()) };
+        Ok(Self { slug, name })
+    }
+}
+
+/// What its maker is told, the key this once.
+#[derive(Serialize)]
+pub struct TenantWithKey {
+    pub id: Id<Tenant>,
+    pub slug: String,
+    pub name: String,
+    pub api_key: String,
+}
+
 impl Tenant {
     /// The tenant as the scope of its rows.
     pub fn scope(&self) -> TenantId {
@@ -42,13 +70,8 @@ impl Tenant {
 }
 
 /// `POST /tenants`: a new tenant and its first key, which is shown this once.
-pub async fn create<D: Db>(app: &App<D>, body: Value) -> Result<Reply, Problem> {
-    let mut members = Members::of(body)?;
-    let slug = members.required("slug", slug);
-    let name = members.required("name", input::text(200));
-    members.finish()?;
-    let (Some(slug), Some(name)) = (slug, name) else { return Err(input::invalid()) };
-
+pub async fn create<D: Db>(app: App<D>, body: Value) -> Result<Reply, Problem> {
+    let NewTenant { slug, name } = NewTenant::read(body)?;
     let secret = keys::new_secret("key").map_err(|_| Problem::new(503))?;
     let timestamps = Timestamps::new(&*app.clock);
     let tenant = Tenant { id: Id::new(), slug, name, timestamps };
@@ -67,15 +90,14 @@ pub async fn create<D: Db>(app: &App<D>, body: Value) -> Result<Reply, Problem> 
     })?;
     tx.insert(&key).await?;
     tx.commit().await?;
-    let shown =
-        json!({"id": tenant.id, "slug": tenant.slug, "name": tenant.name, "api_key": secret});
-    Ok(Reply::json(201, &shown)?)
+    let Tenant { id, slug, name, .. } = tenant;
+    Ok(Reply::json(201, &TenantWithKey { id, slug, name, api_key: secret })?)
 }
 
 /// The tenant that an API key stands for.
-pub async fn of_key<D: Db>(app: &App<D>, secret: &str) -> Result<Option<Tenant>, Problem> {
+pub async fn of_key<D: Db>(app: App<D>, secret: String) -> Result<Option<Tenant>, Problem> {
     let read = app.db.read_global();
-    let key = read.select::<ApiKey>().filter(ApiKey::KEY_HASH.eq(keys::hash(secret)));
+    let key = read.select::<ApiKey>().filter(ApiKey::KEY_HASH.eq(keys::hash(&secret)));
     let Some(key) = key.optional().await? else { return Ok(None) };
     Ok(read.select::<Tenant>().by_id(key.tenant_id).optional().await?)
 }
@@ -97,6 +119,7 @@ fn slug(value: Value) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn slugs_are_what_a_host_name_can_hold() {

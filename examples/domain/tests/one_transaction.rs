@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
+use invoicing_domain::admission::Admission;
+use invoicing_domain::logins::Logins;
 use invoicing_domain::mail::Mailer;
+use invoicing_domain::observe::Metrics;
 use invoicing_domain::send::SendInvoice;
+use invoicing_domain::tasks::Tasks;
 use invoicing_domain::tenants::Tenant;
 use invoicing_domain::{App, Db, db, migrate};
 use saas_core::sql::Reads;
@@ -143,6 +147,7 @@ async fn left<D: Db>(app: &App<D>, tenant: TenantId) -> [i64; 3] {
 
 async fn app<D: Db>(pool: Pool<D>) -> App<D> {
     App {
+        admission: Admission::of(&pool),
         db: TenantDb::connect(pool, db::registry()).await.unwrap(),
         queue: Queue::new(),
         cursors: Cursors::new([7; 32]).unwrap(),
@@ -150,6 +155,10 @@ async fn app<D: Db>(pool: Pool<D>) -> App<D> {
         clock: Arc::new(SystemClock),
         operator: Arc::from([0; 32]),
         base_domain: None,
+        proxies: Arc::from([]),
+        logins: Logins::default(),
+        tasks: Tasks::here(),
+        metrics: Metrics::none(),
     }
 }
 

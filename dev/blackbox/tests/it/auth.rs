@@ -1,4 +1,6 @@
-use saas_blackbox::{Client, Service, Target, id, invoice_body};
+use std::collections::BTreeSet;
+
+use saas_blackbox::{Call, Client, PATIENCE, Service, Target, eventually, id, invoice_body};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -101,7 +103,8 @@ pub(crate) async fn another_tenants_row_is_like_a_missing_one(target: Target) {
             let call = stranger.call(method, path).keyed().if_match("*");
             let reply =
                 if let Some(body) = body { call.json(&body).await } else { call.await }.expect(404);
-            let names: Vec<_> = reply.headers.keys().map(|name| name.as_str().to_owned()).collect();
+            let names: BTreeSet<_> =
+                reply.headers.keys().map(|name| name.as_str().to_owned()).collect();
             let asked = path.split('/').nth(2).unwrap();
             (String::from_utf8(reply.body).unwrap().replace(asked, "ID"), names)
         };
@@ -124,4 +127,52 @@ pub(crate) async fn a_list_holds_the_tenants_own_rows(target: Target) {
     for (api, (customer, invoice)) in tenants.iter().zip(rows) {
         assert_eq!(lists(api).await, (vec![customer], vec![invoice]));
     }
+}
+
+/// Fails to log in until it is told to wait.
+async fn exhausted(guesser: impl Fn() -> Call) {
+    for _ in 0..200 {
+        let refused = guesser().await.expect_one_of(&[401, 429]);
+        if refused.status == 429 {
+            assert!(refused.must("retry-after").parse::<u64>().expect("seconds") > 0, "{refused}");
+            return;
+        }
+    }
+    panic!("200 failed logins and no end");
+}
+
+pub(crate) async fn too_many_failed_logins_are_429_and_nobody_else_suffers(target: Target) {
+    let service = Service::start(target).await;
+    let (api, newcomer) = (service.api().await, service.api().await);
+    // A token that is missing is no failed login.
+    for _ in 0..60 {
+        service.anonymous().get("/customers").await.expect(401);
+    }
+    api.get("/customers").await.expect(200);
+    exhausted(|| service.anonymous().with_token("guess").get("/customers")).await;
+    // A guess that is right is told nothing either, be it the operator's token or a key.
+    let tenant = json!({"slug": "a", "name": "A"});
+    service.operator().post("/tenants").json(&tenant).await.expect(429);
+    newcomer.get("/customers").await.expect(429);
+    // A key that was let in before is none.
+    for _ in 0..60 {
+        api.get("/customers").await.expect(200);
+    }
+    eventually("the address may try again", PATIENCE, async || {
+        let again = newcomer.get("/customers").await.expect_one_of(&[200, 429]);
+        (again.status == 200).then_some(())
+    })
+    .await;
+}
+
+pub(crate) async fn a_trusted_proxy_says_who_the_client_is(target: Target) {
+    let mut service = Service::install(target).await;
+    service.set("TRUSTED_PROXIES", "127.0.0.0/8");
+    service.run(&[]).await;
+    let guesser = service.anonymous().with_token("guess");
+    let from = |addresses: &str| guesser.get("/customers").header("x-forwarded-for", addresses);
+    exhausted(|| from("203.0.113.1")).await;
+    from("203.0.113.2").await.expect(401);
+    // What a client writes before its own address is nobody's.
+    from("203.0.113.3, 203.0.113.1").await.expect(429);
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::print_stderr)]
 
 mod auth;
+mod bodies;
 mod crowd;
 mod customers;
 mod errors;
@@ -18,6 +19,12 @@ mod sending;
 mod soft_delete;
 mod startup;
 mod tenants;
+
+#[test]
+fn handlers_are_the_same_whatever_the_framework() {
+    let axum = include_str!("../../../../examples/axum/src/handlers.rs");
+    assert_eq!(axum, include_str!("../../../../examples/actix/src/handlers.rs"));
+}
 
 /// One module of tests per target: `axum_sqlite::auth::…`.
 macro_rules! targets {
@@ -45,11 +52,15 @@ targets! {
     [
         axum_sqlite: "invoicing-axum" on Sqlite,
         axum_postgres: "invoicing-axum" on Postgres,
+        actix_sqlite: "invoicing-actix" on Sqlite,
+        actix_postgres: "invoicing-actix" on Postgres,
     ]
     {
         health {
             a_service_that_runs_is_alive_and_ready,
             metrics_are_prometheus_text,
+            requests_are_measured_by_route,
+            logs_are_json_when_asked,
         }
         tenants {
             a_tenant_is_made_with_the_operators_token,
@@ -64,6 +75,8 @@ targets! {
             a_subdomain_that_is_not_the_keys_is_403,
             another_tenants_row_is_like_a_missing_one,
             a_list_holds_the_tenants_own_rows,
+            too_many_failed_logins_are_429_and_nobody_else_suffers,
+            a_trusted_proxy_says_who_the_client_is,
         }
         customers {
             a_customer_is_made_with_location_and_etag,
@@ -133,6 +146,10 @@ targets! {
             an_unknown_path_or_version_is_404,
             a_malformed_id_is_404,
             a_wrong_method_is_405_with_allow,
+            head_answers_like_get_and_shows_nothing,
+            every_answer_has_its_own_request_id,
+        }
+        bodies {
             a_wrong_or_missing_media_type_is_415,
             a_body_over_one_mebibyte_is_413,
             malformed_json_is_400,
@@ -140,7 +157,6 @@ targets! {
             hostile_json_is_the_clients_error,
             an_unknown_member_is_422,
             a_nul_in_a_text_is_422,
-            every_answer_has_its_own_request_id,
         }
         rollback {
             a_refused_send_leaves_no_job,
@@ -160,13 +176,17 @@ targets! {
             an_unknown_subcommand_is_an_error,
             api_answers_and_work_works,
             sigterm_lets_a_request_finish,
+            slow_a_head_that_does_not_end_is_not_waited_for,
             sigterm_loses_no_job,
         }
     }
 }
 
 targets! {
-    [axum_sqlite_only: "invoicing-axum" on Sqlite,]
+    [
+        axum_sqlite_only: "invoicing-axum" on Sqlite,
+        actix_sqlite_only: "invoicing-actix" on Sqlite,
+    ]
     {
         roles {
             the_database_is_a_file_here_unless_told_otherwise,
@@ -175,13 +195,17 @@ targets! {
 }
 
 targets! {
-    [axum_postgres_only: "invoicing-axum" on Postgres,]
+    [
+        axum_postgres_only: "invoicing-axum" on Postgres,
+        actix_postgres_only: "invoicing-actix" on Postgres,
+    ]
     {
         roles {
             a_role_that_bypasses_row_level_security_is_refused,
             the_applications_role_suffices_once_migrated,
             the_applications_role_is_created_when_missing,
             it_is_not_ready_while_the_database_is_away,
+            work_whose_client_has_left_is_finished_before_the_end,
         }
     }
 }

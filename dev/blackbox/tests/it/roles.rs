@@ -1,9 +1,11 @@
-//! What is one database's own: its roles, its file.
+//! What is one database's own: its roles, its file, its locks.
 
 use std::time::Duration;
 
 use reqwest::Url;
-use saas_blackbox::{Proxy, Service, Target, eventually, fresh};
+use saas_blackbox::{PATIENCE, Proxy, Service, Target, eventually, fresh, id, invoice_body};
+use sqlx::{Connection, PgConnection};
+use tokio::net::TcpStream;
 
 pub(crate) async fn the_database_is_a_file_here_unless_told_otherwise(target: Target) {
     let mut service = Service::start(target).await;
@@ -25,11 +27,17 @@ fn url(service: &Service, variable: &str) -> Url {
     Url::parse(service.setting(variable)).expect("a database URL")
 }
 
+/// The service's database, as one who may do everything there.
+fn superuser(service: &Service) -> Url {
+    let superuser = saas_testkit::required("TEST_POSTGRES_SUPERUSER_URL", "postgres");
+    let mut superuser = Url::parse(&superuser).expect("a database URL");
+    superuser.set_path(url(service, "DATABASE_URL").path());
+    superuser
+}
+
 pub(crate) async fn a_role_that_bypasses_row_level_security_is_refused(target: Target) {
     let mut service = Service::install(target).await;
-    let mut superuser =
-        Url::parse(&saas_testkit::required("TEST_POSTGRES_SUPERUSER_URL", "postgres")).unwrap();
-    superuser.set_path(url(&service, "DATABASE_URL").path());
+    let superuser = superuser(&service);
     service.unset("ADMIN_DATABASE_URL");
     let refused = async |service: &Service| {
         let before = service.output().len();
@@ -103,4 +111,47 @@ pub(crate) async fn it_is_not_ready_while_the_database_is_away(target: Target) {
     ready(200).await;
     assert_eq!(api.read("/customers", &customer).await, customer);
     api.done(&api.send(&api.draft().await).await).await;
+}
+
+pub(crate) async fn work_whose_client_has_left_is_finished_before_the_end(target: Target) {
+    let mut service = Service::start(target).await;
+    let api = service.api().await;
+    let customer = api.customer().await;
+    let invoice = || api.post("/invoices").json(&invoice_body(&customer)).key("k");
+    let url = superuser(&service);
+    let mut observer = PgConnection::connect(url.as_str()).await.unwrap();
+    let mut other = PgConnection::connect(url.as_str()).await.unwrap();
+    // As long as the customer is locked, its invoice is not made.
+    let mut lock = other.begin().await.unwrap();
+    sqlx::query("select 1 from customers for update").execute(&mut *lock).await.unwrap();
+    let (body, connection) = (invoice_body(&customer).to_string(), api.connect().await);
+    let client = tokio::spawn(async move {
+        let length = body.len().to_string();
+        let headers = [
+            ("content-type", "application/json"),
+            ("content-length", length.as_str()),
+            ("idempotency-key", "k"),
+        ];
+        let call = connection.reset_when_dropped().send("POST", "/invoices", &headers).await;
+        call.finish(body.as_bytes()).await
+    });
+    eventually("the request waits for the customer", PATIENCE, async || {
+        let waits = "select 1 from pg_stat_activity
+                     where datname = current_database() and wait_event_type = 'Lock'";
+        sqlx::query(waits).fetch_optional(&mut observer).await.unwrap()
+    })
+    .await;
+    client.abort();
+    assert!(client.await.unwrap_err().is_cancelled());
+    service.process().ask_to_end();
+    eventually("no new connection is accepted", Duration::from_secs(10), async || {
+        TcpStream::connect(api.authority()).await.is_err().then_some(())
+    })
+    .await;
+    lock.commit().await.unwrap();
+    let status = service.end().await;
+    assert_eq!(status.code(), Some(0), "{status}");
+    service.run(&[]).await;
+    let made = invoice().await.expect(201).replayed(true).json();
+    assert_eq!(api.ids("/invoices", "").await, [id(&made)]);
 }

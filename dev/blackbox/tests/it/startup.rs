@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 use std::process::{Command, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use saas_blackbox::{Database, Service, Target, eventually, fresh, id};
 use serde_json::json;
@@ -15,6 +15,8 @@ pub(crate) async fn a_bad_value_names_its_variable(target: Target) {
         ("DATABASE_URL", "hunter2"),
         ("SMTP_URL", "gopher://u:hunter2@127.0.0.1"),
         ("RUST_LOG", "invoicing=hunter2"),
+        ("LOG_FORMAT", "yaml"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, the-proxy"),
     ];
     if target.database == Database::Postgres {
         values.push(("ADMIN_DATABASE_URL", "mysql://u:hunter2@127.0.0.1/x"));
@@ -150,6 +152,20 @@ pub(crate) async fn sigterm_lets_a_request_finish(target: Target) {
     assert_eq!(status.code(), Some(0), "{status}");
     service.run(&[]).await;
     assert_eq!(api.ids("/customers", "").await, [id(&made)]);
+}
+
+pub(crate) async fn slow_a_head_that_does_not_end_is_not_waited_for(target: Target) {
+    let service = Service::start(target).await;
+    let api = service.anonymous();
+    let begun = Instant::now();
+    let (silent, slow) = tokio::join!(async { api.connect().await.end_after("").await }, async {
+        api.connect().await.end_after("GET /healthz HTTP/1.1\r\nhost: a\r\n").await
+    },);
+    let took = begun.elapsed();
+    assert!((5..20).contains(&took.as_secs()), "{took:?}");
+    for said in [silent, slow] {
+        assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "{said}");
+    }
 }
 
 pub(crate) async fn sigterm_loses_no_job(target: Target) {

@@ -1,36 +1,34 @@
 //! The listening and working process, and its end.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use invoicing_domain::admission::Admission;
-use invoicing_domain::send::SendInvoice;
-use invoicing_domain::{App, Db};
 use saas_core::Clock;
 use saas_idempotency::{SqlStore, Store};
 use saas_jobs::Worker;
 use sqlx::Pool;
+use tokio::net::TcpSocket;
 use tokio_util::sync::CancellationToken;
 
-use crate::listen::{bound, listen};
-use crate::start::Error;
-use crate::{Command, routes};
-
-/// After a signal, requests and jobs have this long to finish.
-const GRACE: Duration = Duration::from_secs(25);
+use crate::greet::greet;
+use crate::limits::{BACKLOG, GRACE};
+use crate::process::{Command, Server};
+use crate::send::SendInvoice;
+use crate::{App, Db, Error};
 
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
 /// Runs until a signal, then drains.
 pub async fn serve<D: Db>(
     command: Command,
+    server: impl Server,
     app: App<D>,
     pool: Pool<D>,
     bind: SocketAddr,
     token: Option<String>,
 ) -> Result<(), Error> {
     let stop = CancellationToken::new();
-    let admission = Admission::of(&pool);
     let worker = async {
         if command == Command::Api {
             return Ok(());
@@ -53,11 +51,9 @@ pub async fn serve<D: Db>(
         let listener =
             bound(bind).map_err(|error| format!("BIND: cannot listen on {bind}: {error}"))?;
         greet(listener.local_addr()?, token.as_deref());
-        let idempotency = routes::idempotency(pool.clone());
-        let router = routes::router(app.clone(), admission.clone(), idempotency.clone())?;
-        listen(listener, router, stop.clone()).await;
-        // Work goes on though its client has left, and no connection waits for it.
-        idempotency.finished().await;
+        server.serve(app.clone(), listener, stop.clone()).await?;
+        // Work goes on though its client has left, and the server does not wait for it.
+        app.tasks.finished().await;
         Ok(())
     };
     let signal = async {
@@ -67,7 +63,7 @@ pub async fn serve<D: Db>(
         let last = Duration::from_secs(5);
         tokio::time::sleep(GRACE - last).await;
         // Who did not come in by now will not be done in time: another process is to serve them.
-        admission.requests.close();
+        app.admission.requests.close();
         tokio::time::sleep(last + last).await;
     };
     let both = async {
@@ -97,6 +93,16 @@ pub async fn serve<D: Db>(
     // A statement that hangs in the database must not keep the process.
     let _ = tokio::time::timeout(Duration::from_secs(5), pool.close()).await;
     result
+}
+
+/// A listener at this address.
+fn bound(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // The port of a process that has just ended is free, whatever its last connections do.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
 }
 
 /// Removes idempotency records that have expired, so that the table stays as large as a day's keys.
@@ -131,25 +137,4 @@ async fn until_told() {
     }
     #[cfg(not(unix))]
     let _ = interrupt.await;
-}
-
-/// Three lines to try, which work as they are printed.
-fn greet(address: SocketAddr, token: Option<&str>) {
-    let base = format!("http://{address}");
-    println!("listening on {base}");
-    let Some(token) = token else {
-        println!("operator token: shown at the first start; OPERATOR_TOKEN sets another");
-        return;
-    };
-    let slug = format!("acme-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
-    let json = "-H 'content-type: application/json'";
-    let key = r#"-H "authorization: Bearer $(sed 's/.*"api_key":"\([^"]*\)".*/\1/' tenant.json)""#;
-    println!("operator token: {token}\ntry:");
-    println!(
-        "curl -sS {base}/api/v1/tenants -H 'authorization: Bearer {token}' {json} -d '{{\"slug\":\"{slug}\",\"name\":\"Acme\"}}' | tee tenant.json"
-    );
-    println!(
-        "curl -sS {base}/api/v1/customers {key} -H 'idempotency-key: first-customer' {json} -d '{{\"name\":\"Jane\",\"email\":\"jane@example.com\"}}'"
-    );
-    println!("curl -sS {base}/api/v1/customers {key}");
 }

@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use invoicing_domain::config::{Config, Database};
-use invoicing_domain::mail::{self, Mailer};
-use invoicing_domain::{App, Db, db, keys, migrate, settings};
 use saas_core::SystemClock;
 use saas_jobs::Queue;
 use saas_pagination::Cursors;
@@ -12,19 +9,23 @@ use saas_tenancy::TenantDb;
 use sqlx::Pool;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::{Command, serve};
-
-/// Any of several crates' errors, on its way to the operator.
-pub type Error = Box<dyn std::error::Error + Send + Sync>;
+use crate::admission::Admission;
+use crate::config::{Config, Database};
+use crate::logins::Logins;
+use crate::mail::{self, Mailer};
+use crate::observe::Metrics;
+use crate::process::{Command, Server};
+use crate::tasks::Tasks;
+use crate::{App, Db, Error, db, keys, migrate, serve, settings};
 
 /// Reads the settings, migrates where it may, and does what `command` says.
-pub async fn start(command: Command) -> Result<(), Error> {
+pub async fn start(command: Command, server: impl Server) -> Result<(), Error> {
     let config = Config::read(|name| std::env::var(name).ok())?;
     match &config.database {
         Database::Sqlite(options) => {
             let pool = db::sqlite(options.clone()).await?;
             migrate::sqlite(&pool).await?;
-            run(command, pool, &config).await
+            run(command, server, pool, &config).await
         }
         Database::Postgres(url) => {
             let options: PgConnectOptions = url.as_str().parse()?;
@@ -36,12 +37,17 @@ pub async fn start(command: Command) -> Result<(), Error> {
                 }
                 None => {}
             }
-            run(command, pool, &config).await
+            run(command, server, pool, &config).await
         }
     }
 }
 
-async fn run<D: Db>(command: Command, pool: Pool<D>, config: &Config) -> Result<(), Error> {
+async fn run<D: Db>(
+    command: Command,
+    server: impl Server,
+    pool: Pool<D>,
+    config: &Config,
+) -> Result<(), Error> {
     if command == Command::Migrate {
         return Ok(());
     }
@@ -60,8 +66,13 @@ async fn run<D: Db>(command: Command, pool: Pool<D>, config: &Config) -> Result<
         clock: Arc::new(SystemClock),
         operator: operator.into(),
         base_domain: config.base_domain.as_deref().map(Arc::from),
+        proxies: config.trusted_proxies.clone().into(),
+        admission: Admission::of(&pool),
+        logins: Logins::default(),
+        tasks: Tasks::here(),
+        metrics: Metrics::collect()?,
     };
-    serve::serve(command, app, pool, config.bind, token).await
+    serve::serve(command, server, app, pool, config.bind, token).await
 }
 
 /// The hash of the operator's token; and the token itself if it is known here, to be shown.

@@ -1,0 +1,15 @@
+//! The invoicing service: `invoicing-actix [serve|api|work|migrate]`.
+
+mod auth;
+mod extract;
+mod handlers;
+mod listen;
+mod observe;
+mod resource;
+mod routes;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    invoicing_domain::process::main(listen::Actix)
+}

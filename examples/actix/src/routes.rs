@@ -1,0 +1,86 @@
+//! Every path of the contract, and the order of the layers.
+
+use std::future::ready;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{Error, web};
+use invoicing_domain::{App, Db, policy};
+use saas_core::Problem;
+use saas_idempotency::{IdempotencyMiddleware, SqlStore};
+
+use crate::extract::State;
+use crate::handlers::*;
+use crate::resource::{Method, delete, get, patch, post, resource};
+use crate::{auth, observe};
+
+/// What executes each request under a key once. Made once: it is about requests of the whole process.
+pub fn idempotency<D: Db>(app: &App<D>) -> IdempotencyMiddleware {
+    IdempotencyMiddleware::new(SqlStore::new(app.db.pool().clone())).policy(policy()).atomic()
+}
+
+/// The whole service.
+pub fn router<D: Db>(
+    app: App<D>,
+    idempotency: IdempotencyMiddleware,
+) -> actix_web::App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let keyed = |(name, route): Method| (name, route.wrap(idempotency.clone()));
+    // On the method, not the path: what the path does not know is 405 whoever asks.
+    let operators = |(name, route): Method| (name, route.wrap(from_fn(auth::operator::<D, _>)));
+    let tenants_own = |path, methods| {
+        let resource = resource(path, methods).wrap(from_fn(auth::tenant::<D, _>));
+        resource.wrap(from_fn(admitted::<D, _>))
+    };
+    let v1 = web::scope("/api/v1")
+        .service(tenants_own(
+            "/customers",
+            vec![get(list_customers::<D>), keyed(post(create_customer::<D>))],
+        ))
+        .service(tenants_own(
+            "/customers/{id}",
+            vec![get(get_customer::<D>), patch(patch_customer::<D>), delete(delete_customer::<D>)],
+        ))
+        .service(tenants_own("/customers/{id}/restore", vec![post(restore_customer::<D>)]))
+        .service(tenants_own(
+            "/invoices",
+            vec![get(list_invoices::<D>), keyed(post(create_invoice::<D>))],
+        ))
+        .service(tenants_own(
+            "/invoices/{id}",
+            vec![get(get_invoice::<D>), delete(delete_invoice::<D>)],
+        ))
+        .service(tenants_own("/invoices/{id}/send", vec![keyed(post(send_invoice::<D>))]))
+        .service(tenants_own("/jobs/{id}", vec![get(get_job::<D>)]))
+        .service(
+            resource("/tenants", vec![operators(post(create_tenant::<D>))])
+                .wrap(from_fn(admitted::<D, _>)),
+        );
+    actix_web::App::new()
+        .app_data(app)
+        .service(v1)
+        .service(resource("/healthz", vec![get(healthz)]))
+        .service(resource("/readyz", vec![get(readyz::<D>)]))
+        .service(resource("/metrics", vec![get(metrics::<D>)]))
+        .default_service(web::to(|| ready(Problem::new(404))))
+        .wrap(from_fn(observe::panicked))
+        .wrap(from_fn(observe::as_problem))
+        .wrap(from_fn(observe::request))
+}
+
+/// Lets so many requests in at once; who waits has not been read beyond the head.
+async fn admitted<D: Db, B: MessageBody>(
+    State(app): State<App<D>>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    app.admission.admit(async { next.call(request).await }).await?
+}

@@ -1,0 +1,118 @@
+//! What is seen from outside and from the logs: request ids, metrics, and problems in one form.
+
+use std::any::Any;
+use std::time::{Duration, Instant};
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use saas_core::Problem;
+use saas_idempotency::Reply;
+use tracing::Span;
+use tracing_subscriber::EnvFilter;
+use uuid::Uuid;
+
+use crate::Error;
+
+/// Logs go to standard error, what `RUST_LOG` says and in the form that `LOG_FORMAT` says.
+pub fn log_to_stderr() -> Result<(), Error> {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let wanted = variable("RUST_LOG").unwrap_or_else(|| "info,sqlx=warn".into());
+    let filter = EnvFilter::try_new(&wanted).map_err(|error| format!("RUST_LOG: {error}"))?;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match variable("LOG_FORMAT").as_deref() {
+        None | Some("text") => logs.init(),
+        Some("json") => logs.json().flatten_event(true).with_span_list(false).init(),
+        Some(other) => return Err(format!("LOG_FORMAT: `{other}` is neither text nor json").into()),
+    }
+    Ok(())
+}
+
+/// The metrics of this process.
+#[derive(Debug, Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// Begins to collect.
+    pub fn collect() -> Result<Self, Error> {
+        let buckets =
+            [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+        let recorder = PrometheusBuilder::new().set_buckets(&buckets)?.install_recorder()?;
+        let upkeep = recorder.clone();
+        // Samples are folded into their buckets now and then, also where nobody scrapes.
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                upkeep.run_upkeep();
+            }
+        });
+        Ok(Self(recorder))
+    }
+
+    /// Of a process that collects none, a test's.
+    pub fn none() -> Self {
+        Self(PrometheusBuilder::new().build_recorder().handle())
+    }
+
+    /// `GET /metrics`.
+    pub fn show(&self) -> Reply {
+        let text = "text/plain; version=0.0.4; charset=utf-8";
+        Reply::new(200).header("content-type", text).with_body(self.0.render())
+    }
+}
+
+/// A request on its way to an answer.
+#[derive(Debug)]
+pub struct Seen {
+    id: String,
+    begun: Instant,
+    method: &'static str,
+    path: String,
+    span: Span,
+}
+
+impl Seen {
+    /// One that has come. `path` is the pattern that it matches: what matches none is the stranger's
+    /// word, and would be a label without bound.
+    pub fn begin(method: &str, path: Option<String>) -> Self {
+        let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+        let method = known.into_iter().find(|known| *known == method).unwrap_or("other");
+        let path = path.unwrap_or_else(|| "unknown".to_owned());
+        let id = Uuid::now_v7().to_string();
+        let tenant = tracing::field::Empty;
+        let span = tracing::info_span!("request", %id, method, path, tenant);
+        Self { id, begun: Instant::now(), method, path, span }
+    }
+
+    /// What happens meanwhile belongs into this span.
+    pub fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// Measures it, and gives the `X-Request-Id`: fresh for every answer, a replayed one too.
+    pub fn end(self, status: u16) -> String {
+        let took = self.begun.elapsed();
+        self.span.in_scope(|| tracing::info!(status, ?took, "answered"));
+        let status = status.to_string();
+        let labels = [("method", self.method.to_owned()), ("path", self.path), ("status", status)];
+        metrics::histogram!("http_request_duration_seconds", &labels).record(took);
+        self.id
+    }
+}
+
+/// What the framework's own errors, a 405 for instance, say beside their status.
+pub const KEPT: [&str; 3] = ["allow", "retry-after", "www-authenticate"];
+
+/// The problem document for an answer that is an error and has none.
+pub fn as_problem(status: u16, content_type: Option<&[u8]>) -> Option<Problem> {
+    let said = content_type.is_some_and(|kind| {
+        [Problem::CONTENT_TYPE.as_bytes(), b"application/json"].contains(&kind)
+    });
+    (status >= 400 && !said).then(|| Problem::new(status))
+}
+
+/// Code that panicked is a bug: told to the operator, not to the client.
+pub fn panicked(cause: &(dyn Any + Send)) -> Problem {
+    let text = cause.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| cause.downcast_ref::<&str>().copied());
+    tracing::error!(cause = text.unwrap_or("unknown"), "a request panicked");
+    Problem::new(500)
+}
