@@ -64,6 +64,11 @@ macro_rules! settings {
             /// the process is to end, stop the server first, then await this, for no longer than you
             /// would wait for a request; work that is cut off is repeated by a retry. It is of the
             /// clones of this value, so make one for a process.
+            ///
+            /// actix-web's `HttpServer` answers on threads of its own, each with a runtime that ends
+            /// when its last connection is closed, and with it whatever runs there. Under it, work
+            /// that must outlive its client has to be handed over to the process's main runtime
+            /// (`tokio::runtime::Handle::spawn`), and waited for there.
             pub fn finished(&self) -> impl Future<Output = ()> + Send + 'static {
                 self.gate.in_flight.clone().over()
             }

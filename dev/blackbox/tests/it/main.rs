@@ -121,9 +121,6 @@ targets! {
             simultaneous_duplicates_make_one_row,
             a_replay_outlives_a_restart,
         }
-        crowd {
-            ten_thousand_requests_in_flight_over_a_hundred_keys_make_a_hundred_customers_slow,
-        }
         pagination {
             a_limit_is_25_by_default_and_100_at_most,
             a_bad_limit_is_400,
@@ -163,12 +160,6 @@ targets! {
             a_refused_body_leaves_no_row,
             a_refused_change_leaves_the_row_as_it_was,
         }
-        kills {
-            slow_a_kill_at_any_point_of_making_a_customer_makes_one,
-            slow_a_kill_at_any_point_of_making_an_invoice_makes_one,
-            slow_a_kill_at_any_point_of_sending_sends_once,
-            slow_a_kill_at_any_point_of_the_job_mails_once,
-        }
         startup {
             a_bad_value_names_its_variable,
             the_printed_lines_work_as_printed,
@@ -206,6 +197,25 @@ targets! {
             the_applications_role_is_created_when_missing,
             it_is_not_ready_while_the_database_is_away,
             work_whose_client_has_left_is_finished_before_the_end,
+        }
+    }
+}
+
+// What takes long is about what the services share: once for each framework and each database.
+targets! {
+    [
+        slow_axum_sqlite: "invoicing-axum" on Sqlite,
+        slow_actix_postgres: "invoicing-actix" on Postgres,
+    ]
+    {
+        crowd {
+            ten_thousand_requests_in_flight_over_a_hundred_keys_make_a_hundred_customers_slow,
+        }
+        kills {
+            slow_a_kill_at_any_point_of_making_a_customer_makes_one,
+            slow_a_kill_at_any_point_of_making_an_invoice_makes_one,
+            slow_a_kill_at_any_point_of_sending_sends_once,
+            slow_a_kill_at_any_point_of_the_job_mails_once,
         }
     }
 }
