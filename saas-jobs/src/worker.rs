@@ -41,6 +41,10 @@ pub(crate) use self::testing::{clear, drain};
 #[cfg(feature = "testing")]
 mod testing;
 
+#[cfg(test)]
+#[cfg(all(feature = "postgres", feature = "sqlite"))]
+mod model;
+
 /// Runs the jobs of a queue: claims them in batches under a lease, runs their handlers with the
 /// context `C`, and records what became of them.
 ///

@@ -1,3 +1,5 @@
+mod own;
+
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -5,6 +7,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
 use crate::required;
+
+pub use own::{pgbouncer_of_its_own, postgres_of_its_own};
 
 /// A database with its two roles.
 #[derive(Debug, Clone)]
@@ -67,9 +71,15 @@ fn options(variable: &str, service: &str) -> PgConnectOptions {
 async fn connect(name: &str, app: PgConnectOptions) -> Postgres {
     let owner = options("TEST_POSTGRES_OWNER_URL", "postgres");
     create_database(&owner, name).await;
-    let (app_options, owner_options) = (app.database(name), owner.database(name));
-    let pool =
-        |size| PgPoolOptions::new().max_connections(size).acquire_timeout(Duration::from_secs(30));
+    reached_by(app.database(name), owner.database(name), Duration::from_secs(30))
+}
+
+fn reached_by(
+    app_options: PgConnectOptions,
+    owner_options: PgConnectOptions,
+    patience: Duration,
+) -> Postgres {
+    let pool = |size| PgPoolOptions::new().max_connections(size).acquire_timeout(patience);
     Postgres {
         app: pool(16).connect_lazy_with(app_options.clone()),
         owner: pool(4).connect_lazy_with(owner_options.clone()),

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::SqlitePool;
@@ -19,18 +19,22 @@ pub struct Sqlite {
 pub async fn sqlite() -> Sqlite {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("test.db");
-    let options = SqliteConnectOptions::new()
-        .filename(&path)
+    let pool = SqlitePoolOptions::new()
+        .max_connections(8)
+        .acquire_timeout(Duration::from_secs(30))
+        .connect_with(sqlite_options(&path))
+        .await
+        .expect("a SQLite file");
+    Sqlite { pool, path, _folder: folder }
+}
+
+/// How connections to such a file are made, in another process too.
+pub fn sqlite_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
         .create_if_missing(true)
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Normal)
-        .busy_timeout(Duration::from_secs(10));
-    let pool = SqlitePoolOptions::new()
-        .max_connections(8)
-        .acquire_timeout(Duration::from_secs(30))
-        .connect_with(options)
-        .await
-        .expect("a SQLite file");
-    Sqlite { pool, path, _folder: folder }
+        .busy_timeout(Duration::from_secs(10))
 }

@@ -6,14 +6,16 @@
 mod every;
 
 mod conformance;
-mod crash;
 mod ends;
 mod fairness;
+mod guide;
 mod jobs;
 mod layers;
 mod limits;
 mod metrics;
+mod model;
 mod notify;
+mod processes;
 mod reconnect;
 mod relay;
 mod schedules;

@@ -19,7 +19,7 @@ pub(crate) struct Site<DB: Backend> {
     pub(crate) clock: Arc<ManualClock>,
     /// A queue of the test's own.
     pub(crate) name: String,
-    how: Statements,
+    pub(crate) how: Statements,
     end: End,
 }
 
@@ -27,6 +27,9 @@ enum End {
     Sqlite(Sqlite),
     Postgres(Box<Postgres>, String),
 }
+
+/// The database of all tests that need none of their own.
+const SHARED: &str = "t_jobs";
 
 const EFFECTS: &str = "create table if not exists effects (job text not null, note text not null)";
 
@@ -53,9 +56,15 @@ pub(crate) async fn pgbouncer(turned: bool) -> Site<sqlx::Postgres> {
     site(db.app.clone(), Statements::Unnamed, turned, End::Postgres(Box::new(db), name))
 }
 
+/// On a PostgreSQL of the test's own.
+pub(crate) async fn of_its_own(db: Postgres, how: Statements) -> Site<sqlx::Postgres> {
+    prepare(&db).await;
+    site(db.app.clone(), how, false, End::Postgres(Box::new(db), SHARED.to_owned()))
+}
+
 /// A test that turns the clock, which concerns every queue of a database, has one of its own.
 fn database(turned: bool) -> String {
-    if turned { format!("t_jobs_{}", JobId::new().uuid().simple()) } else { "t_jobs".to_owned() }
+    if turned { format!("t_jobs_{}", JobId::new().uuid().simple()) } else { SHARED.to_owned() }
 }
 
 async fn prepare(db: &Postgres) {
@@ -159,7 +168,7 @@ impl<DB: Backend> Site<DB> {
         self.pool.close().await;
         let End::Postgres(db, name) = self.end else { return };
         db.app.close().await;
-        if name != "t_jobs" {
+        if name != SHARED {
             db.owner.close().await;
             // The pooler still holds connections of the application's role.
             let url = saas_testkit::required("TEST_POSTGRES_SUPERUSER_URL", "postgres");
