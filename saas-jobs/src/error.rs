@@ -23,9 +23,11 @@ pub enum Error {
         /// The kind of the job.
         kind: &'static str,
     },
-    /// A key that no database takes.
-    #[error("the key of a unique job is refused: {problem}")]
-    Key {
+    /// A name or key that no database takes.
+    #[error("the {what} is refused: {problem}")]
+    Name {
+        /// Whose: `key of a unique job`, `name of a queue`, `name of a limit`.
+        what: &'static str,
         /// What is wrong with it.
         problem: &'static str,
     },
@@ -86,7 +88,7 @@ impl Error {
             Self::Arguments { .. }
             | Self::DuplicateKind { .. }
             | Self::NoTenant { .. }
-            | Self::Key { .. }
+            | Self::Name { .. }
             | Self::Schedule { .. }
             | Self::Step { .. } => ErrorKind::InvalidInput,
             Self::LeaseLost { .. } => ErrorKind::Fenced,

@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::{Error, text};
+
 /// How much of one kind of work may go on, over all workers: so many jobs at once, and so many begun
 /// in a period; of all tenants together, and of each.
 ///
@@ -75,6 +77,11 @@ impl Limit {
     pub fn rate_per_tenant(mut self, jobs: u32, per: Duration) -> Self {
         self.tenant.rate = Some((jobs, micros(per)));
         self
+    }
+
+    /// A name that the database takes.
+    pub(crate) fn checked(&self) -> Result<(), Error> {
+        text::checked("name of a limit", &self.name).map(drop)
     }
 }
 

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use saas_core::TenantId;
 
 use crate::trace::is_traceparent;
+use crate::{Error, text};
 
 /// How one job is stored: where, when, for whom. What is not said is taken from
 /// [`Job::options`](crate::Job::options), and what that does not say from the defaults named here.
@@ -100,6 +101,17 @@ impl Options {
     pub fn delay(mut self, delay: Duration) -> Self {
         self.start = Some(Start::After(delay));
         self
+    }
+
+    /// Names that the database takes.
+    pub(crate) fn checked(self) -> Result<Self, Error> {
+        if let Some(queue) = &self.queue {
+            text::checked("name of a queue", queue)?;
+        }
+        if let Some(limit) = &self.limit {
+            text::checked("name of a limit", limit)?;
+        }
+        Ok(self)
     }
 
     /// Fills in what is not said here.

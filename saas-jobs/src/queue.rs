@@ -95,7 +95,7 @@ impl<DB: Backend> Queue<DB> {
     ///
     /// # Errors
     ///
-    /// [`Error::Key`] if the key is empty or too long.
+    /// [`Error::Name`] if the key is empty, too long, or has a NUL in it.
     pub async fn enqueue_unique<J: Job>(
         &self,
         conn: &mut DB::Connection,
@@ -155,7 +155,12 @@ impl<DB: Backend> Queue<DB> {
 
     /// Writes down what a limit means, from its next claim on; a worker does so itself with what
     /// [`Worker::limit`](crate::Worker::limit) tells it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Name`] if its name is empty, too long, or has a NUL in it.
     pub async fn set_limit(&self, conn: &mut DB::Connection, limit: Limit) -> Result<(), Error> {
+        limit.checked()?;
         Ok(DB::set_limit(conn, &limit, self.statements).await?)
     }
 
@@ -254,9 +259,9 @@ impl<DB: Backend> Queue<DB> {
     }
 }
 
-/// Options with those of the kind, and with the tenant that the kind needs.
+/// Options with those of the kind, names that the database takes, and the tenant that the kind needs.
 pub(crate) fn demanded<J: Job>(options: Options) -> Result<Options, Error> {
-    let options = options.or(J::options());
+    let options = options.or(J::options()).checked()?;
     match J::NEEDS_TENANT && options.tenant.is_none() {
         true => Err(Error::NoTenant { kind: J::KIND }),
         false => Ok(options),

@@ -1,3 +1,8 @@
+use crate::Error;
+
+/// The longest name or key, in bytes.
+const LONGEST: usize = 512;
+
 /// The most bytes of an error that are kept.
 const MOST: usize = 4000;
 
@@ -6,6 +11,17 @@ pub(crate) fn kept(text: &str) -> String {
     let mut text = text.replace('\0', "\u{fffd}");
     text.truncate(text.floor_char_boundary(MOST));
     text
+}
+
+/// A name or key that every database takes.
+pub(crate) fn checked<'t>(what: &'static str, text: &'t str) -> Result<&'t str, Error> {
+    let problem = match text {
+        "" => "it is empty",
+        text if text.len() > LONGEST => "it has more than 512 bytes",
+        text if text.contains('\0') => "it has a NUL in it",
+        text => return Ok(text),
+    };
+    Err(Error::Name { what, problem })
 }
 
 #[cfg(test)]

@@ -1,10 +1,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::{Error, JobId};
-
-/// The longest key, in bytes.
-const LONGEST: usize = 512;
+use crate::{Error, JobId, text};
 
 /// A key that no two jobs of one kind and tenant hold at once.
 ///
@@ -73,12 +70,7 @@ impl Unique {
 
     /// A key that the database takes.
     pub(crate) fn checked(&self) -> Result<&str, Error> {
-        match &*self.key {
-            "" => Err(Error::Key { problem: "it is empty" }),
-            key if key.len() > LONGEST => Err(Error::Key { problem: "it has more than 512 bytes" }),
-            key if key.contains('\0') => Err(Error::Key { problem: "it has a NUL in it" }),
-            key => Ok(key),
-        }
+        text::checked("key of a unique job", &self.key)
     }
 }
 

@@ -31,8 +31,9 @@ use uuid::Uuid;
 use self::buffer::Buffer;
 use self::registry::Registry;
 use crate::layer::Layers;
+use crate::queue::DEFAULT_QUEUE;
 use crate::scope::Contexts;
-use crate::{Backend, BoxError, Error, JobInfo, Limit, Queue, Retention, Run, RunForTenant};
+use crate::{Backend, BoxError, Error, JobInfo, Limit, Queue, Retention, Run, RunForTenant, text};
 
 pub(crate) use self::lease::Lease;
 #[cfg(feature = "testing")]
@@ -249,7 +250,8 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
     ///
     /// # Errors
     ///
-    /// [`Error::DuplicateKind`] if two jobs were registered under one kind; [`Error::Broken`] if a
+    /// [`Error::DuplicateKind`] if two jobs were registered under one kind; [`Error::Name`] if that of
+    /// a queue or limit is none that the database takes; [`Error::Broken`] if a
     /// task of the worker broke off.
     pub async fn run_until(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
         let shared = Arc::new(self.share()?);
@@ -271,7 +273,13 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
         #[cfg(feature = "cron")]
         settings.schedules.check()?;
         if settings.queues.is_empty() {
-            settings.queues.push("default".to_owned());
+            settings.queues.push(DEFAULT_QUEUE.to_owned());
+        }
+        for queue in &settings.queues {
+            text::checked("name of a queue", queue)?;
+        }
+        for limit in &settings.limits {
+            limit.checked()?;
         }
         Ok(Shared {
             pool: self.pool,

@@ -28,8 +28,9 @@ pub(super) struct Source {
     marks: (i32, [Uuid; PRIORITIES]),
     /// When the marks were set back.
     scanned: Instant,
-    /// When lanes were looked for, how long that took, and behind which lane to go on.
-    looked: Instant,
+    /// When lanes were looked for, if that is to be minded, how long it took, and behind which lane to
+    /// go on.
+    looked: Option<Instant>,
     took: Duration,
     cursor: i32,
     slow: Option<Instant>,
@@ -70,7 +71,7 @@ impl Source {
             lanes: Lanes::default(),
             marks: Default::default(),
             scanned: now,
-            looked: now,
+            looked: None,
             took: Duration::ZERO,
             cursor: -1,
             slow: None,
@@ -142,6 +143,10 @@ impl Source {
             let full = counts.iter().filter(|(_, jobs)| **jobs >> (most_log2 - some) > 0);
             self.lanes.found(full.map(|(lane, _)| *lane));
             self.more = counts.len() == 1 << some;
+            // Then these are the first in order, not those whose turn it is.
+            if self.more {
+                self.looked = None;
+            }
         }
     }
 
@@ -149,7 +154,8 @@ impl Source {
     pub(super) fn rests(&self, told: bool, now: Instant) -> bool {
         let Rest(times, least, most) = if told { LOOK_TOLD } else { LOOK };
         let rest = (self.took * times).clamp(least, most);
-        !self.lanes.is_empty() && now.duration_since(self.looked) < rest
+        let looked_lately = self.looked.is_some_and(|looked| now.duration_since(looked) < rest);
+        !self.lanes.is_empty() && looked_lately
     }
 
     /// The queue, and behind which lane to look for others, if it is time to.
@@ -157,7 +163,7 @@ impl Source {
         if self.lanes.is_empty() || self.rests(told, now) {
             return None;
         }
-        self.looked = now;
+        self.looked = Some(now);
         Some((self.queue.clone(), self.cursor))
     }
 

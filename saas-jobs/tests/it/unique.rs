@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use saas_core::TenantId;
-use saas_jobs::{Backend, Enqueued, Error, Options, Unique};
+use saas_jobs::{Backend, Enqueued, Error, Limit, Options, Unique};
 
 use crate::jobs::{Act, App};
 use crate::site::Site;
@@ -11,7 +11,7 @@ use crate::site::Site;
 on_every_database! {
     false:
         of_twelve_at_once_one_is_new,
-        a_key_that_no_database_takes_is_refused;
+        a_key_or_name_that_no_database_takes_is_refused;
     true:
         a_key_is_held_until_its_job_has_ended,
         a_key_held_while_waiting_is_free_once_the_job_runs,
@@ -59,12 +59,28 @@ async fn of_twelve_at_once_one_is_new<DB: Backend>(site: &Site<DB>) {
     assert_eq!(drain(site).await, 8);
 }
 
-async fn a_key_that_no_database_takes_is_refused<DB: Backend>(site: &Site<DB>) {
+async fn a_key_or_name_that_no_database_takes_is_refused<DB: Backend>(site: &Site<DB>) {
     let mut tx = site.pool.begin_with(site.begin()).await.unwrap();
-    for key in [String::new(), "k".repeat(513), "a\0b".to_owned()] {
-        let unique = Unique::key(key);
-        let refused = site.queue.enqueue_unique(&mut tx, &unique, Act::Done, site.options()).await;
-        assert!(matches!(refused, Err(Error::Key { .. })), "{refused:?}");
+    let app = App::new(&site.pool, &site.queue);
+    for name in [String::new(), "k".repeat(513), "a\0b".to_owned()] {
+        let unique = Unique::key(name.clone());
+        let refused = [
+            site.queue.enqueue_unique(&mut tx, &unique, Act::Done, site.options()).await.err(),
+            site.queue
+                .enqueue_with(&mut tx, Act::Done, site.options().queue(name.clone()))
+                .await
+                .err(),
+            site.queue
+                .enqueue_with(&mut tx, Act::Done, site.options().limit(name.clone()))
+                .await
+                .err(),
+            site.queue.set_limit(&mut tx, Limit::new(name.clone())).await.err(),
+            site.worker(&app).queue(name.clone()).run_until(async {}).await.err(),
+            site.worker(&app).limit(Limit::new(name)).run_until(async {}).await.err(),
+        ];
+        for refused in refused {
+            assert!(matches!(refused, Some(Error::Name { .. })), "{refused:?}");
+        }
     }
 }
 
