@@ -11,6 +11,7 @@ mod jobs;
 mod measure;
 mod pagination;
 mod peer;
+mod queues;
 mod tenancy;
 
 use std::process::ExitCode;
@@ -32,7 +33,8 @@ impl Size {
     }
 }
 
-const USAGE: &str = "usage: saas-benches tenancy|schemas|export|pagination|peers|idempotency|jobs|backlog|all [--quick]";
+const USAGE: &str = "usage: saas-benches \
+    tenancy|schemas|export|pagination|pagination-peers|idempotency|jobs|backlog|peers|all [--quick]";
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -66,8 +68,9 @@ fn run(name: &str, size: Size) -> Result<()> {
         "schemas" => alone()?.block_on(tenancy::schemas(size)),
         "export" => alone()?.block_on(tenancy::export(size)),
         "pagination" => alone()?.block_on(pagination::run(size)),
-        "peers" => alone()?.block_on(pagination::peers(size)),
+        "pagination-peers" => alone()?.block_on(pagination::peers(size)),
         "idempotency" => together()?.block_on(idempotency::run(size)),
+        "peers" => together()?.block_on(queues::run(size)),
         part if jobs::PARTS.contains(&part) => together()?.block_on(jobs::run(part, size)),
         "backlog" => together()?.block_on(jobs::ten_millions()),
         _ => Err(USAGE.into()),
