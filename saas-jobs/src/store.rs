@@ -52,7 +52,7 @@ pub(crate) use retain::Cleared;
 pub(crate) use retain::Retains;
 #[cfg(feature = "cron")]
 pub(crate) use schedule::Schedules;
-pub(crate) use session::{Session, can_spare};
+pub(crate) use session::{Session, acquire, can_spare};
 use sqlx::Database;
 pub(crate) use step::{StepStore, Taking};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

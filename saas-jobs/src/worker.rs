@@ -219,7 +219,8 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
         self
     }
 
-    /// How long running jobs may go on once the worker is told to stop; 25 s if not said.
+    /// How long running jobs may go on once the worker is told to stop; 25 s if not said. A few
+    /// seconds more go by at most, if the database does not answer.
     #[must_use]
     pub fn grace(mut self, time: Duration) -> Self {
         self.settings.grace = time;

@@ -19,7 +19,8 @@ use sqlx::Postgres;
 use super::Store;
 
 impl Store for Postgres {
-    const BEGIN: &'static str = "begin";
+    // What a process that freezes has locked is free again before its lease could be missed.
+    const BEGIN: &'static str = "begin; set local idle_in_transaction_session_timeout = '10s'";
     // A vacuum that finds the table empty makes the planner think so until the next analyze, a minute
     // later: it sorts the whole backlog for each claim.
     const BEGIN_STEERED: &'static str = "begin; set local enable_seqscan = off; \

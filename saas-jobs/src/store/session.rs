@@ -1,10 +1,16 @@
 use std::ops::DerefMut;
+use std::time::Duration;
 
 use saas_core::sql::Statements;
 use sqlx::pool::PoolConnection;
 use sqlx::{Pool, Transaction};
 
 use super::Backend;
+
+/// How long the worker waits for a connection, at most: pools wait for half a minute, and pause for
+/// ever longer between two tries to connect, so that a worker would stop late and sleep through a
+/// database's return.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A connection of the worker's own, in a transaction where one is needed.
 pub(crate) enum Session<DB: Backend> {
@@ -35,7 +41,7 @@ impl<DB: Backend> Session<DB> {
     /// it may meet two servers.
     pub(crate) async fn single(pool: &Pool<DB>, how: Statements) -> Result<Self, sqlx::Error> {
         match how {
-            Statements::Named => Ok(Self::Bare(pool.acquire().await?)),
+            Statements::Named => Ok(Self::Bare(acquire(pool).await?)),
             Statements::Unnamed => Self::atomic(pool).await,
         }
     }
@@ -55,8 +61,10 @@ impl<DB: Backend> Session<DB> {
         // of the connection sits in a transaction that nobody owns.
         let pool = pool.clone();
         let opening = tokio::spawn(async move { pool.begin_with(begin).await });
-        let opened = opening.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
-        Ok(Self::Within(opened?))
+        // One that comes too late is rolled back.
+        let opened = tokio::time::timeout(PATIENCE, opening).await;
+        let opened = opened.map_err(|_| sqlx::Error::PoolTimedOut)?;
+        Ok(Self::Within(opened.map_err(|_| sqlx::Error::WorkerCrashed)??))
     }
 
     pub(crate) fn connection(&mut self) -> &mut DB::Connection {
@@ -86,6 +94,14 @@ impl<DB: Backend> Session<DB> {
             Self::Within(tx) => tx.commit().await,
         }
     }
+}
+
+/// A connection for the worker, if there is one soon.
+pub(crate) async fn acquire<DB: Backend>(
+    pool: &Pool<DB>,
+) -> Result<PoolConnection<DB>, sqlx::Error> {
+    let acquired = tokio::time::timeout(PATIENCE, pool.acquire()).await;
+    acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 /// Whether the worker may keep connections while it waits: in a smaller pool its handlers might

@@ -16,7 +16,7 @@ use super::lease::Epoch;
 use super::{Shared, random, until};
 use crate::options::after;
 use crate::settle::{Attempts, Ending, settle};
-use crate::store::{self, MOST_CLAIMED, Placement, Session, can_spare, count};
+use crate::store::{self, MOST_CLAIMED, Placement, Session, acquire, can_spare, count};
 use crate::{Backend, Policy, metrics};
 
 /// How often due jobs are looked for.
@@ -34,7 +34,14 @@ pub(super) async fn heart<DB: Backend, C: Send + Sync + 'static>(
     let mut conn = None;
     let mut failures = 0_u32;
     while !*ended.borrow() {
-        let beat = beat(&shared, &epochs, &mut conn).await;
+        // A connection to nowhere answers nothing, not even with an error.
+        let beat = beat(&shared, &epochs, &mut conn);
+        let beat = tokio::time::timeout(shared.settings.lease / 3, beat).await;
+        let beat = beat.unwrap_or_else(|_| {
+            // Nor may anybody else have it, in whatever state it is.
+            conn.iter_mut().for_each(PoolConnection::close_on_drop);
+            Err(sqlx::Error::PoolTimedOut)
+        });
         if let Err(error) = &beat {
             tracing::warn!(%error, "the worker's lease cannot be renewed; trying again");
             conn = None;
@@ -67,7 +74,7 @@ async fn beat<DB: Backend, C: Send + Sync + 'static>(
 ) -> Result<(), sqlx::Error> {
     let conn = match conn {
         Some(conn) => conn,
-        None => conn.insert(shared.pool.acquire().await?),
+        None => conn.insert(acquire(&shared.pool).await?),
     };
     let until = || Instant::now() + shared.settings.lease;
     let current = epochs.borrow().clone();
@@ -168,8 +175,9 @@ pub(super) async fn keep<DB: Backend, C: Send + Sync + 'static>(
     shared: Arc<Shared<DB, C>>,
     mut ended: watch::Receiver<bool>,
 ) {
-    // A sixth of a lease: what it takes to notice and to take back stays within a quarter of it.
-    let every = (shared.settings.lease / 6).min(Duration::from_secs(2));
+    // What it takes to notice, at most half a second more, and to take back stays within a quarter of
+    // a lease.
+    let every = (shared.settings.lease / 12).min(Duration::from_secs(1));
     let mut rescued: Option<Instant> = None;
     while !*ended.borrow() {
         let mut failed = promote(&shared, shared.queue.clock.now()).await.err();

@@ -71,12 +71,13 @@ pub(super) async fn supervise<DB: Backend, C: Send + Sync + 'static>(
     };
     shared.stop.send_replace(true);
     tracing::info!("the worker is stopping");
-    deadline.send_replace(Some(Instant::now() + shared.settings.grace + LAST));
+    let over = Instant::now() + shared.settings.grace + LAST;
+    deadline.send_replace(Some(over));
 
-    join(scheduler).await;
-    join(claimer).await;
+    join(scheduler, over).await;
+    join(claimer, over).await;
     if let Some(second) = second {
-        join(second).await;
+        join(second, over).await;
     }
     give_back(&shared, &finished);
     drop(finished);
@@ -92,13 +93,14 @@ pub(super) async fn supervise<DB: Backend, C: Send + Sync + 'static>(
     let stuck = !runners.is_empty();
     runners.detach_all();
     if !stuck {
-        join(completer).await;
+        join(completer, over + LAST).await;
     }
     ended.send_replace(true);
-    join(retain).await;
-    all(&mut beside).await;
-    join(keep).await;
-    join(heart).await;
+    join(retain, over + LAST).await;
+    let _ = tokio::time::timeout_at((over + LAST).into(), all(&mut beside)).await;
+    beside.detach_all();
+    join(keep, over + LAST).await;
+    join(heart, over + LAST).await;
     tracing::info!("the worker has stopped");
     broken.map_or(Ok(()), |error| Err(Error::Broken(error)))
 }
@@ -122,9 +124,10 @@ async fn all(runners: &mut JoinSet<()>) {
     while runners.join_next().await.is_some() {}
 }
 
-/// Waits for a task that may have ended, and been seen to.
-async fn join(task: JoinHandle<()>) {
-    if !task.is_finished() {
-        let _ = task.await;
+/// Waits for a task that may have ended, and been seen to. One that is not over by then, since the
+/// database does not answer, is left to itself.
+async fn join(task: JoinHandle<()>, by: Instant) {
+    if !task.is_finished() && tokio::time::timeout_at(by.into(), task).await.is_err() {
+        tracing::error!("the database does not answer; the worker stops without it");
     }
 }

@@ -37,8 +37,8 @@ async fn process() {
     // Each handler has a connection, beside those of the worker.
     let size = orders.concurrency + 4;
     if orders.url.starts_with("postgres") {
-        // While a server is gone, sqlx tries it ever more rarely, at last every fifth of this time.
-        let pool = PoolOptions::new().max_connections(size).acquire_timeout(Duration::from_secs(5));
+        // As patient as pools are that nobody has told otherwise: the worker must not be.
+        let pool = PoolOptions::new().max_connections(size);
         work::<sqlx::Postgres>(pool.connect_lazy(&orders.url).unwrap(), orders).await;
     } else {
         // A heart that waits for the write lock must try again before its lease ends.

@@ -1,10 +1,10 @@
 //! Workers that are told to stop by SIGTERM.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use saas_core::schema::Dialect;
-use saas_core::sql::Reads;
+use saas_core::sql::{Reads, Statements};
 use saas_jobs::{Backend, JobId};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
@@ -112,4 +112,27 @@ async fn slow_only_what_overruns_the_grace_burns_an_attempt<DB: Backend>(site: &
     let jobs = of(naps, Deed::Nap(0)).chain(of(endless, Deed::Endless));
     let jobs: Vec<_> = jobs.chain(of(behind, Deed::Quick)).collect();
     are_done_without_a_burned_attempt(&mut ground, &jobs).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_a_worker_told_to_stop_while_the_database_is_away_stops_soon() {
+    let (db, mut server) = saas_testkit::postgres_of_its_own().await;
+    let site = crate::site::of_its_own(db, Statements::Named).await;
+    let mut ground = Ground::new(&site);
+    ground.orders.grace = Duration::from_secs(2);
+    let mut worker = ground.start();
+    let jobs = ground.enqueue([Deed::Slow(600); 30]).await;
+    until("some have begun", async || ground.entries(Event::Begun, &jobs).len() > 8).await;
+    server.kill();
+    worker.signal(saas_testkit::Signal::TERM);
+    let told = Instant::now();
+    while worker.is_alive() {
+        // The grace, five seconds for the last outcomes, five for the rest.
+        assert!(told.elapsed() < Duration::from_secs(14), "it has not stopped");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    server.start().await;
+    let next = ground.start();
+    ground.until_done(&jobs).await;
+    next.stop().await;
 }
