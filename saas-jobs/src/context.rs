@@ -105,9 +105,10 @@ impl<'a, C> JobContext<'a, C> {
     ///
     /// # Errors
     ///
-    /// [`Error::LeaseLost`] if another worker may have the job by now. That transaction cannot
-    /// commit any more: PostgreSQL turns its COMMIT into a ROLLBACK, SQLite refuses it (by a
-    /// foreign key; sqlx enforces them unless told otherwise).
+    /// [`Error::LeaseLost`] if another worker may have the job by now, or this run has completed it
+    /// before. That transaction cannot commit any more: PostgreSQL turns its COMMIT into a ROLLBACK,
+    /// SQLite refuses it (by a foreign key; sqlx enforces them unless told otherwise). A rollback to
+    /// a savepoint from before would undo that on PostgreSQL: call it outside of savepoints.
     ///
     /// ```
     /// # use saas_jobs::{Job, JobContext, JobResult, Outcome, Run};

@@ -84,7 +84,8 @@ impl<DB: Backend> Queue<DB> {
     }
 
     /// Has up to `most` dead letters, the latest first, run again with all their attempts; returns
-    /// how many. Their errors are forgotten, their steps are not.
+    /// how many. Their errors are forgotten, their steps are not. A [`Unique`](crate::Unique) key that
+    /// another job has taken meanwhile stays with that one, and both run.
     pub async fn redrive(
         &self,
         conn: &mut DB::Connection,
@@ -115,7 +116,11 @@ impl<DB: Backend> Queue<DB> {
     ) -> Result<bool, Error> {
         let (tenant, now) = (tenant.map(TenantId::uuid), self.clock.now());
         let reason = crate::text::kept(reason);
-        Ok(DB::cancel(conn, id.uuid(), tenant, &reason, now, self.statements).await?)
+        let (id, how) = (id.uuid(), self.statements);
+        // Twice: what was moved from the scheduled to the ready jobs meanwhile is seen only by a
+        // statement that begins after it.
+        Ok(DB::cancel(conn, id, tenant, &reason, now, how).await?
+            || DB::cancel(conn, id, tenant, &reason, now, how).await?)
     }
 
     /// Gives a job that waits, for the first time or for another attempt, a new time: at once if it
@@ -129,6 +134,8 @@ impl<DB: Backend> Queue<DB> {
     ) -> Result<bool, Error> {
         let tenant = tenant.map(TenantId::uuid);
         let run_at = (run_at > self.clock.now()).then(|| saas_core::truncate_to_micros(run_at));
-        Ok(DB::reschedule(conn, id.uuid(), tenant, run_at, self.statements).await?)
+        let (id, how) = (id.uuid(), self.statements);
+        Ok(DB::reschedule(conn, id, tenant, run_at, how).await?
+            || DB::reschedule(conn, id, tenant, run_at, how).await?)
     }
 }

@@ -113,7 +113,8 @@ impl Bounds {
 }
 
 fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1)
+    const MOST: u64 = i64::MAX.unsigned_abs();
+    u64::try_from(time.as_micros()).unwrap_or(MOST).clamp(1, MOST)
 }
 
 #[cfg(test)]

@@ -54,23 +54,33 @@ impl Notifier {
         }
     }
 
+    /// Whoever calls it has raised `sends`.
     async fn send(self: Arc<Self>) {
         loop {
-            self.again.store(false, Ordering::SeqCst);
-            let begun = Instant::now();
-            if let Err(error) = sqlx::raw_sql(NOTIFY).execute(&self.pool).await {
-                tracing::warn!(%error, "other workers cannot be notified; they find out by polling");
+            // Should the runtime end meanwhile, another one may go on.
+            let sending = Sending(&self.sends);
+            while self.again.swap(false, Ordering::SeqCst) {
+                let begun = Instant::now();
+                if let Err(error) = sqlx::raw_sql(NOTIFY).execute(&self.pool).await {
+                    tracing::warn!(%error, "other workers cannot be notified; they find out by polling");
+                }
+                tokio::time::sleep(begun.elapsed().clamp(QUIET.0, QUIET.1)).await;
             }
-            tokio::time::sleep(begun.elapsed().clamp(QUIET.0, QUIET.1)).await;
-            if self.again.load(Ordering::SeqCst) {
-                continue;
-            }
-            self.sends.store(false, Ordering::SeqCst);
+            drop(sending);
             // Somebody may have come in between and taken this task for one that goes on.
             if !self.again.load(Ordering::SeqCst) || self.sends.swap(true, Ordering::SeqCst) {
                 return;
             }
         }
+    }
+}
+
+/// While it is there, one sends.
+struct Sending<'s>(&'s AtomicBool);
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
     }
 }
 

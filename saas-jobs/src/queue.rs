@@ -78,6 +78,9 @@ impl<DB: Backend> Queue<DB> {
 
     /// Stores a job under an id of the caller's choice, once: if there is a job of this id already,
     /// whatever it is, nothing happens. Returns whether the job is new.
+    ///
+    /// Once for as long as the job is kept. An id tells when its job was made: take a UUID of version
+    /// 7 of about now, since [`Retention`](crate::Retention) goes by it.
     pub async fn enqueue_as<J: Job>(
         &self,
         conn: &mut DB::Connection,
@@ -104,6 +107,8 @@ impl<DB: Backend> Queue<DB> {
         options: Options,
     ) -> Result<Enqueued, Error> {
         let options = demanded::<J>(options)?;
+        // Before the key is taken, which may be committed though this fails.
+        let args = arguments(&job)?;
         let (how, now) = (self.statements, self.clock.now());
         let tenant = options.tenant.map(TenantId::uuid);
         let key = Key { kind: J::KIND, tenant, key: unique.checked()? };
@@ -124,11 +129,14 @@ impl<DB: Backend> Queue<DB> {
             if !(unique.replace && holder.waits) {
                 return Ok(Enqueued::Existing(existing));
             }
-            let args = arguments(&job)?;
             let run_at = options.due(now);
             let replacement =
                 Replacement { id: holder.id, version: J::VERSION, args: &args, run_at };
-            return Ok(match DB::replace(conn, &replacement, how).await? {
+            // Twice: what was moved from the scheduled to the ready jobs meanwhile is seen only by a
+            // statement that begins after it.
+            let replaced = DB::replace(conn, &replacement, how).await?
+                || DB::replace(conn, &replacement, how).await?;
+            return Ok(match replaced {
                 true => Enqueued::Replaced(existing),
                 false => Enqueued::Existing(existing),
             });

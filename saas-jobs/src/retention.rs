@@ -38,8 +38,8 @@ impl Retention {
         self
     }
 
-    /// Below which id jobs that are done are cleared, and before when dead ones; `None` for nothing.
-    pub(crate) fn bounds(&self, now: DateTime<Utc>) -> Option<(Uuid, DateTime<Utc>)> {
+    /// What is cleared by now; `None` for nothing.
+    pub(crate) fn bounds(&self, now: DateTime<Utc>) -> Option<Bounds> {
         let before = |time: Duration| {
             let time = chrono::TimeDelta::from_std(time).ok()?;
             now.checked_sub_signed(time).map(|moment| moment.max(DateTime::UNIX_EPOCH))
@@ -48,8 +48,18 @@ impl Retention {
         let dead = self.dead.and_then(before).unwrap_or(DateTime::UNIX_EPOCH);
         // An id begins with its milliseconds.
         let millis = u128::from(done.timestamp_millis().unsigned_abs());
-        Some((Uuid::from_u128(millis << 80), dead))
+        Some(Bounds { first_kept: Uuid::from_u128(millis << 80), done, dead })
     }
+}
+
+/// What lies before these is cleared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// The least id of a job that is kept though it is done.
+    pub(crate) first_kept: Uuid,
+    /// The moment in that id.
+    pub(crate) done: DateTime<Utc>,
+    pub(crate) dead: DateTime<Utc>,
 }
 
 impl Default for Retention {
@@ -68,16 +78,17 @@ mod tests {
         let id = JobId::new().uuid();
         let at = JobId::from_uuid(id).created_at().unwrap();
         let retention = Retention::new().done(Duration::from_secs(60));
-        let bound = |seconds| retention.bounds(at + chrono::TimeDelta::seconds(seconds)).unwrap().0;
-        assert!(bound(59) < id && id < bound(61));
+        let bound = |seconds| retention.bounds(at + chrono::TimeDelta::seconds(seconds)).unwrap();
+        assert!(bound(59).first_kept < id && id < bound(61).first_kept);
+        assert_eq!(bound(60).done, at);
     }
 
     #[test]
     fn for_ever_and_absurd_times_clear_nothing() {
         let now = Utc::now();
-        assert_eq!(Retention::forever().bounds(now), None);
-        assert_eq!(Retention::new().done(Duration::MAX).bounds(now), None);
-        let (_, dead) = Retention::new().dead(Duration::MAX).bounds(now).unwrap();
-        assert_eq!(dead, DateTime::UNIX_EPOCH);
+        assert!(Retention::forever().bounds(now).is_none());
+        assert!(Retention::new().done(Duration::MAX).bounds(now).is_none());
+        let bounds = Retention::new().dead(Duration::MAX).bounds(now).unwrap();
+        assert_eq!(bounds.dead, DateTime::UNIX_EPOCH);
     }
 }

@@ -70,7 +70,7 @@ impl Schedule {
     /// # Errors
     ///
     /// [`Error::Schedule`] if the name is empty, longer than 200 bytes or has a NUL in it, or the
-    /// expression cannot be read or never fires.
+    /// expression is longer than that, cannot be read or never fires.
     pub fn cron(
         name: impl Into<Cow<'static, str>>,
         expression: impl Into<Cow<'static, str>>,
@@ -86,6 +86,7 @@ impl Schedule {
             "" => "its name is empty",
             name if name.len() > LONGEST => "its name has more than 200 bytes",
             name if name.contains('\0') => "its name has a NUL in it",
+            _ if schedule.expression.len() > LONGEST => "its expression has more than 200 bytes",
             _ => return schedule.checked(),
         };
         Err(Error::Schedule { name: schedule.name.into(), problem: problem.into() })

@@ -46,14 +46,15 @@ impl Unique {
     }
 
     /// Held while the job waits to be run, for the first time or for another attempt: what is
-    /// enqueued while it runs is new.
+    /// enqueued while it runs is new, and beside it if it fails and waits again.
     #[must_use]
     pub fn while_waiting(mut self) -> Self {
         self.hold = Hold::Waiting;
         self
     }
 
-    /// Held for so long since the job was enqueued, whatever becomes of it.
+    /// Held for so long since the job was enqueued, whatever becomes of it; no longer than the job is
+    /// kept, see [`Retention`](crate::Retention).
     #[must_use]
     pub fn for_period(mut self, period: Duration) -> Self {
         self.hold = Hold::Period(period);

@@ -46,6 +46,9 @@ mod testing;
 #[cfg(all(feature = "postgres", feature = "sqlite"))]
 mod model;
 
+/// The longest of the times that a worker is told: who means for ever is served with a day.
+const MOST: Duration = Duration::from_secs(86_400);
+
 /// Runs the jobs of a queue: claims them in batches under a lease, runs their handlers with the
 /// context `C`, and records what became of them.
 ///
@@ -215,7 +218,7 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
     /// latest. The machines' clocks must agree to well within it.
     #[must_use]
     pub fn lease(mut self, time: Duration) -> Self {
-        self.settings.lease = time.max(Duration::from_millis(500));
+        self.settings.lease = time.clamp(Duration::from_millis(500), MOST);
         self
     }
 
@@ -223,7 +226,7 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
     /// seconds more go by at most, if the database does not answer.
     #[must_use]
     pub fn grace(mut self, time: Duration) -> Self {
-        self.settings.grace = time;
+        self.settings.grace = time.min(MOST);
         self
     }
 
@@ -231,14 +234,15 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
     /// `most`; 50 ms and 2 s if not said. [`Queue::wake`] makes it look at once.
     #[must_use]
     pub fn poll(mut self, least: Duration, most: Duration) -> Self {
-        self.settings.poll = (least.max(Duration::from_millis(1)), most.max(least));
+        let least = least.clamp(Duration::from_millis(1), MOST);
+        self.settings.poll = (least, most.clamp(least, MOST));
         self
     }
 
     /// The worker's name in `jobs_worker`, for a person; the process id if not said.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.settings.name = name.into();
+        self.settings.name = text::kept(&name.into());
         self
     }
 
@@ -361,21 +365,26 @@ impl<DB: Backend, C> Shared<DB, C> {
         self.lock_doubtful().push((lease, Instant::now()));
     }
 
-    /// The doubtful leases. A claim that is not seen within a minute was never made.
+    /// The doubtful leases.
     fn doubtful(&self) -> Vec<Uuid> {
-        let mut doubtful = self.lock_doubtful();
-        doubtful.retain(|(_, since)| since.elapsed() < Duration::from_secs(60));
-        doubtful.iter().map(|(lease, _)| *lease).collect()
+        self.lock_doubtful().iter().map(|(lease, _)| *lease).collect()
     }
 
-    /// Forgets doubtful leases that were found.
-    fn trust(&self, leases: &[Uuid]) {
-        self.lock_doubtful().retain(|(lease, _)| !leases.contains(lease));
+    /// Forgets doubtful leases that were found, or were not by one who looked a minute after the
+    /// claim: that was never made.
+    fn trust(&self, found: &[Uuid], looked: Instant) {
+        let late = |since: &Instant| looked.saturating_duration_since(*since).as_secs() >= 60;
+        self.lock_doubtful().retain(|(lease, since)| !found.contains(lease) && !late(since));
     }
 
     fn lock_doubtful(&self) -> std::sync::MutexGuard<'_, Vec<(Uuid, Instant)>> {
         self.doubtful.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the flag is raised, or nobody is left to raise it.
+fn is_over(flag: &watch::Receiver<bool>) -> bool {
+    *flag.borrow() || flag.has_changed().is_err()
 }
 
 /// Resolves when the flag is raised, or nobody is left to raise it.

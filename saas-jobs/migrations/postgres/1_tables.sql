@@ -60,6 +60,8 @@ create table saas.jobs_done (
     ids uuid[]
 );
 create index jobs_done_lease on saas.jobs_done (lease_id);
+-- No job is completed twice by transactions of its handler.
+create unique index jobs_done_once on saas.jobs_done (lease_id, ids) where cardinality(ids) = 1;
 
 -- Ended without success: 1 dead, 2 cancelled.
 create table saas.jobs_dead (

@@ -54,10 +54,11 @@ pub trait Limits: saas_core::sql::Backend {
         how: Statements,
     ) -> Answer<'c, i32>;
 
-    /// The lanes under limits that have jobs, at most a thousand.
+    /// The lanes under limits that have jobs, beyond `after` in order, at most `MOST_LANES`.
     fn limited_lanes<'c>(
         conn: &'c mut Self::Connection,
         queue: &'c str,
+        after: i32,
         how: Statements,
     ) -> Answer<'c, Vec<LimitedLane>>;
 

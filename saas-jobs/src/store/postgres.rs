@@ -32,10 +32,14 @@ pub(super) fn named(how: Statements) -> bool {
     how == Statements::Named
 }
 
-/// The answer of a statement that calls `saas.jobs_fenced()` where a lease is lost.
+/// The answer of a statement that calls `saas.jobs_fenced()` where a lease is lost, or breaks the
+/// unique index of jobs that were completed already.
 fn fenced(answer: Result<bool, sqlx::Error>) -> Result<bool, sqlx::Error> {
     match answer {
-        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("SJ001") => Ok(false),
+        Err(sqlx::Error::Database(error)) if matches!(error.code().as_deref(), Some("SJ001" | "23505")) =>
+        {
+            Ok(false)
+        }
         answer => answer,
     }
 }

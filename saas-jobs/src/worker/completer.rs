@@ -71,6 +71,10 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
             return;
         }
         if ended {
+            if completer.is_late() {
+                tracing::error!("transactions that handlers left open were not waited for");
+                return;
+            }
             tokio::time::sleep(OPEN_WAIT).await;
         }
     }
@@ -136,6 +140,12 @@ impl<'s, DB: Backend, C: Send + Sync + 'static> Completer<'s, DB, C> {
             Ended::Settled(settlement) => open.results.push((id, settlement)),
             Ended::Touched { otherwise } => open.touched.push((id, otherwise)),
         }
+    }
+
+    /// Whether the worker's time is over.
+    fn is_late(&self) -> bool {
+        let deadline = self.deadline.as_ref().and_then(|deadline| *deadline.borrow());
+        deadline.is_some_and(|deadline| Instant::now() > deadline)
     }
 
     pub(super) fn is_idle(&self) -> bool {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::{Shared, Worker, random, until};
+use super::{MOST, Shared, Worker, is_over, random, until};
 use crate::options::after;
 use crate::store::Session;
 use crate::store::lead::Candidate;
@@ -25,7 +25,7 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
     /// all.
     #[must_use]
     pub fn gauges(mut self, every: Duration) -> Self {
-        self.settings.gauges = Some(every.max(Duration::from_secs(1)));
+        self.settings.gauges = Some(every.clamp(Duration::from_secs(1), MOST));
         self
     }
 }
@@ -38,7 +38,7 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
     let Some(every) = shared.settings.gauges else { return };
     let holder = Uuid::now_v7();
     let mut held = HashSet::new();
-    while !*ended.borrow() {
+    while !is_over(&ended) {
         for queue in &shared.settings.queues {
             let holds = match sample(&shared, queue, holder, every).await {
                 Ok(holds) => holds,

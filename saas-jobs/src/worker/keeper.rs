@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use saas_core::sql::Statements;
-use sqlx::Connection;
+use sqlx::{Connection, Pool};
 use sqlx::pool::PoolConnection;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::completer::put;
 use super::lease::Epoch;
-use super::{Shared, random, until};
+use super::{Shared, is_over, random, until};
 use crate::options::after;
 use crate::settle::{Attempts, Ending, settle};
 use crate::store::{self, MOST_CLAIMED, Placement, Session, acquire, can_spare, count};
@@ -33,7 +33,7 @@ pub(super) async fn heart<DB: Backend, C: Send + Sync + 'static>(
     let keeps = can_spare(&shared.pool);
     let mut conn = None;
     let mut failures = 0_u32;
-    while !*ended.borrow() {
+    while !is_over(&ended) {
         // A connection to nowhere answers nothing, not even with an error.
         let beat = beat(&shared, &epochs, &mut conn);
         let beat = tokio::time::timeout(shared.settings.lease / 3, beat).await;
@@ -72,13 +72,10 @@ async fn beat<DB: Backend, C: Send + Sync + 'static>(
     epochs: &watch::Sender<Option<Arc<Epoch>>>,
     conn: &mut Option<PoolConnection<DB>>,
 ) -> Result<(), sqlx::Error> {
-    let conn = match conn {
-        Some(conn) => conn,
-        None => conn.insert(acquire(&shared.pool).await?),
-    };
     let until = || Instant::now() + shared.settings.lease;
     let current = epochs.borrow().clone();
     if let Some(epoch) = current {
+        let conn = connected(conn, &shared.pool).await?;
         let row = epoch_row(shared, epoch.worker);
         let deadline = until();
         if write::<DB>(conn, &row, false, shared.queue.statements).await? {
@@ -88,12 +85,25 @@ async fn beat<DB: Backend, C: Send + Sync + 'static>(
         tracing::warn!(worker = %epoch.worker, "the worker was taken for dead; its jobs are lost to it");
         epoch.lapse();
     }
+    // What tells the limits needs a connection too, and there may be one in all.
+    *conn = None;
     tell_limits(shared).await?;
+    let conn = connected(conn, &shared.pool).await?;
     let epoch = Epoch::new(until());
     let row = epoch_row(shared, epoch.worker);
     write::<DB>(conn, &row, true, shared.queue.statements).await?;
     epochs.send_replace(Some(epoch));
     Ok(())
+}
+
+async fn connected<'c, DB: Backend>(
+    conn: &'c mut Option<PoolConnection<DB>>,
+    pool: &Pool<DB>,
+) -> Result<&'c mut PoolConnection<DB>, sqlx::Error> {
+    match conn {
+        Some(conn) => Ok(conn),
+        None => Ok(conn.insert(acquire(pool).await?)),
+    }
 }
 
 /// Writes down what the worker was told of limits, before it claims anything.
@@ -179,7 +189,7 @@ pub(super) async fn keep<DB: Backend, C: Send + Sync + 'static>(
     // a lease.
     let every = (shared.settings.lease / 12).min(Duration::from_secs(1));
     let mut rescued: Option<Instant> = None;
-    while !*ended.borrow() {
+    while !is_over(&ended) {
         let mut failed = promote(&shared, shared.queue.clock.now()).await.err();
         if failed.is_none() && rescued.is_none_or(|rescued| rescued.elapsed() >= every) {
             failed = rescue(&shared).await.err();
@@ -223,6 +233,7 @@ pub(super) async fn rescue<DB: Backend, C>(shared: &Shared<DB, C>) -> Result<usi
     let doubtful = shared.doubtful();
     let mut total = 0;
     loop {
+        let looked = Instant::now();
         let now = shared.queue.clock.now();
         let mut session = Session::<DB>::atomic(&shared.pool).await?;
         let (leases, stranded) = DB::strand(session.connection(), now, &doubtful, how).await?;
@@ -242,7 +253,7 @@ pub(super) async fn rescue<DB: Backend, C>(shared: &Shared<DB, C>) -> Result<usi
             DB::place(session.connection(), &rows, now, how).await?;
         }
         session.commit().await?;
-        shared.trust(&leases);
+        shared.trust(&leases, looked);
         if leases.is_empty() {
             break;
         }

@@ -75,6 +75,17 @@ impl Lanes {
     /// What a pick came to: gives back what was charged for jobs that were not there, and forgets
     /// lanes that had too few of them.
     pub(super) fn served(&mut self, pick: &Pick, claimed: impl IntoIterator<Item = i32>) {
+        self.served_but(pick, claimed, &[]);
+    }
+
+    /// The same; lanes that are `blocked` have jobs which they may not begin. They stay charged, so that
+    /// they are behind the others when they are found again.
+    pub(super) fn served_but(
+        &mut self,
+        pick: &Pick,
+        claimed: impl IntoIterator<Item = i32>,
+        blocked: &[i32],
+    ) {
         let each = 1_u64 << pick.each_log2;
         let mut jobs: HashMap<_, u64> = HashMap::with_capacity(pick.lanes.len());
         for lane in claimed {
@@ -88,6 +99,7 @@ impl Lanes {
             let Some(time) = self.times.remove(lane) else { continue };
             self.turns.remove(&(time, *lane));
             // Who comes back at once is not served before those who waited meanwhile.
+            let short = if blocked.contains(lane) { 0 } else { short };
             let time = time.saturating_sub(short);
             if time > self.present {
                 self.times.insert(*lane, time);

@@ -1,7 +1,7 @@
 //! Claims jobs under limits: a transaction that holds the limit's row, so that claims of one limit
 //! take turns; whoever finds it taken comes back later.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use super::lanes::Lanes;
 use super::lease::{Epoch, Lease};
 use super::pace;
 use crate::Backend;
-use crate::store::{ClaimRequest, LimitedLane, Session, Taken, Turn};
+use crate::store::{ClaimRequest, LimitedLane, MOST_LANES, Session, Taken, Turn};
 
 /// How often a worker that was told of limits looks for jobs under them while it is busy.
 const LOOK: Duration = Duration::from_millis(50);
@@ -22,11 +22,16 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How often one that was told of none does.
 const RARELY: Duration = Duration::from_secs(5);
 
+/// How many lanes are tried in one go, each in a transaction.
+const MOST_TRIES: usize = 100;
+
 /// The lanes of one queue that are under limits.
 pub(super) struct Limited {
     queue: String,
     lanes: Lanes,
     looked: Option<Instant>,
+    /// Behind which lane to look.
+    after: i32,
 }
 
 /// What one claim under a limit came to.
@@ -40,7 +45,7 @@ enum Claim {
 
 impl Limited {
     pub(super) fn new(queue: &str) -> Self {
-        Self { queue: queue.to_owned(), lanes: Lanes::default(), looked: None }
+        Self { queue: queue.to_owned(), lanes: Lanes::default(), looked: None, after: i32::MIN }
     }
 
     /// Claims what limits leave of what is wanted; returns whether there was anything.
@@ -55,31 +60,45 @@ impl Limited {
         }
         let how = shared.queue.statements;
         let mut session = Session::single(&shared.pool, how).await?;
-        let lanes = DB::limited_lanes(session.connection(), &self.queue, how).await?;
+        let lanes = DB::limited_lanes(session.connection(), &self.queue, self.after, how).await?;
         session.commit().await?;
         self.looked = Some(Instant::now());
+        self.after = lanes.last().filter(|_| lanes.len() == MOST_LANES).map_or(i32::MIN, |last| last.lane);
         self.lanes.found(lanes.iter().map(|lane| lane.lane));
-        let Some(pick) = self.lanes.pick(pace::want(shared.load())) else { return Ok(false) };
+        let lanes: HashMap<_, _> = lanes.iter().map(|lane| (lane.lane, lane)).collect();
         let mut exhausted = HashSet::new();
-        let mut claimed = Vec::new();
-        for lane in lanes.iter().filter(|lane| pick.lanes.contains(&lane.lane)) {
-            let want = pace::want(shared.load()).min(1 << pick.each_log2);
-            if want == 0 || exhausted.contains(&lane.name) {
-                continue;
-            }
-            match claim(shared, epoch, &self.queue, lane, want).await? {
-                Claim::Jobs(held) => {
-                    claimed.extend(held.iter().map(|held| held.job.lane));
-                    shared.buffer.push(held);
+        let (mut some, mut tries) = (false, 0);
+        // On and on, since lanes that get nothing leave their slots to the next.
+        while tries < MOST_TRIES
+            && let want @ 1.. = pace::want(shared.load())
+            && let Some(pick) = self.lanes.pick(want)
+        {
+            let (mut claimed, mut blocked) = (Vec::new(), Vec::new());
+            for lane in pick.lanes.iter().filter_map(|lane| lanes.get(lane).copied()) {
+                let want = pace::want(shared.load()).min(1 << pick.each_log2);
+                if exhausted.contains(&lane.name) {
+                    blocked.push(lane.lane);
+                    continue;
+                } else if want == 0 {
+                    continue;
                 }
-                Claim::Nothing => {}
-                Claim::Exhausted => {
-                    exhausted.insert(lane.name.clone());
+                tries += 1;
+                match claim(shared, epoch, &self.queue, lane, want).await? {
+                    Claim::Jobs(held) => {
+                        claimed.extend(held.iter().map(|held| held.job.lane));
+                        shared.buffer.push(held);
+                    }
+                    Claim::Nothing => blocked.push(lane.lane),
+                    Claim::Exhausted => {
+                        blocked.push(lane.lane);
+                        exhausted.insert(lane.name.clone());
+                    }
                 }
             }
+            some |= !claimed.is_empty();
+            self.lanes.served_but(&pick, claimed.iter().copied(), &blocked);
         }
-        self.lanes.served(&pick, claimed.iter().copied());
-        Ok(!claimed.is_empty())
+        Ok(some)
     }
 }
 

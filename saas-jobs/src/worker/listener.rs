@@ -7,7 +7,7 @@ use sqlx::Postgres;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::watch;
 
-use super::{Shared, Worker, random, until};
+use super::{Shared, Worker, is_over, random, until};
 use crate::Backend;
 use crate::notify::CHANNEL;
 
@@ -34,7 +34,7 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
 ) {
     let Some(direct) = shared.settings.listen.clone() else { return };
     let mut wait = WAIT.0;
-    while !*ended.borrow() {
+    while !is_over(&ended) {
         let listening = listen(&shared, &direct, &mut wait);
         let lost = tokio::select! {
             lost = listening => lost,

@@ -59,7 +59,9 @@ pub(super) fn want_first(load: Load) -> usize {
     if load.unrecorded > MOST_UNRECORDED {
         return 0;
     }
-    (load.concurrency + load.ahead() + SPARE).saturating_sub(load.in_hand).min(SPARE)
+    // Slow jobs are not hoarded for anybody.
+    let (ahead, spare) = (load.ahead(), SPARE.min(load.ahead()));
+    (load.concurrency + ahead + spare).saturating_sub(load.in_hand).min(SPARE)
 }
 
 /// The largest power of two within `want`, as its exponent: each limit is a statement of its own.

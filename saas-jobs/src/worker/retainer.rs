@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::{Shared, random, until};
+use super::{Shared, is_over, random, until};
 use crate::Backend;
 use crate::store::Session;
 
@@ -21,7 +21,7 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
     shared: Arc<Shared<DB, C>>,
     mut ended: watch::Receiver<bool>,
 ) {
-    while !*ended.borrow() {
+    while !is_over(&ended) {
         // Workers that start together do not clear together.
         tokio::select! {
             () = tokio::time::sleep(EVERY.mul_f64(0.5 + 0.5 * random())) => {}
@@ -41,14 +41,15 @@ pub(super) async fn pass<DB: Backend, C>(
     ended: &mut watch::Receiver<bool>,
 ) -> Result<u64, sqlx::Error> {
     let how = shared.queue.statements;
-    let Some((done, dead)) = shared.settings.retention.bounds(shared.queue.clock.now()) else {
+    let Some(bounds) = shared.settings.retention.bounds(shared.queue.clock.now()) else {
         return Ok(0);
     };
     let mut jobs = 0;
     let mut after = Some(Uuid::nil());
     while let Some(from) = after {
         let mut session = Session::<DB>::short(&shared.pool, how).await?;
-        let cleared = DB::clear(session.connection(), from, done, dead, how).await?;
+        let conn = session.connection();
+        let cleared = DB::clear(conn, from, bounds.first_kept, bounds.dead, how).await?;
         session.commit().await?;
         jobs += cleared.jobs;
         after = cleared.next;
@@ -57,10 +58,9 @@ pub(super) async fn pass<DB: Backend, C>(
         }
     }
     // No one asks for a batch once all its jobs are gone.
-    let before = crate::JobId::from_uuid(done).created_at().unwrap_or(dead);
     loop {
         let mut session = Session::<DB>::short(&shared.pool, how).await?;
-        let batches = DB::clear_batches(session.connection(), before, how).await?;
+        let batches = DB::clear_batches(session.connection(), bounds.done, how).await?;
         session.commit().await?;
         if batches == 0 || rest(ended).await {
             return Ok(jobs);

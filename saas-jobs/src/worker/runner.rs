@@ -80,20 +80,28 @@ pub(super) async fn execute<DB: Backend, C: Send + Sync + 'static>(
         touched: AtomicBool::new(false),
     });
     let started = Instant::now();
-    let handler = entry.run(shared.contexts.clone(), Arc::clone(&ticket), job.args);
-    let handler = shared.layers.around(&ticket, handler);
-    let ending = tokio::select! {
-        // First, so that a handler that ends at once costs no timer.
-        biased;
-        ended = AssertUnwindSafe(handler).catch_unwind().instrument(span.clone()) => match ended {
-            Ok(result) => registry::ending(result),
-            Err(panic) => Ending::Failed(format!("panicked: {}", said(&*panic))),
-        },
-        took = deadline(entry.policy) => Ending::Failed(format!("timed out after {took:?}")),
-        _ = abandon.wait_for(|abandon| *abandon) => {
-            Ending::Abandoned("abandoned when the worker stopped".to_owned())
+    let args = job.args;
+    // Whatever is the handler's is made, run, read and dropped in here, since it may panic anywhere.
+    let attempt = async {
+        let handler = entry.run(shared.contexts.clone(), Arc::clone(&ticket), args);
+        let handler = shared.layers.around(&ticket, handler);
+        tokio::select! {
+            // First, so that a handler that ends at once costs no timer.
+            biased;
+            result = handler.instrument(span.clone()) => registry::ending(result),
+            took = deadline(entry.policy) => Ending::Failed(format!("timed out after {took:?}")),
+            _ = abandon.wait_for(|abandon| *abandon) => {
+                Ending::Abandoned("abandoned when the worker stopped".to_owned())
+            }
         }
     };
+    let ending = AssertUnwindSafe(attempt).catch_unwind().await;
+    let ending = ending.unwrap_or_else(|panic| {
+        let ending = Ending::Failed(format!("panicked: {}", said(&*panic)));
+        // What was thrown may itself panic when it is dropped.
+        std::mem::forget(panic);
+        ending
+    });
     let took = started.elapsed();
     shared.ran(took);
     let touched = ticket.touched.load(Ordering::Acquire);

@@ -29,7 +29,8 @@ const MAKE_LANE: &str = "
 
 const LANES: &str = "
     with recursive hop(lane) as (
-        (select lane from saas.jobs_ready where queue = $1 and lane < 0 order by lane limit 1)
+        (select lane from saas.jobs_ready where queue = $1 and lane > $2 and lane < 0
+            order by lane limit 1)
         union all
         select (select r.lane from saas.jobs_ready r
             where r.queue = $1 and r.lane > hop.lane and r.lane < 0 order by r.lane limit 1)
@@ -39,7 +40,7 @@ const LANES: &str = "
         l.tenant_at_once, l.tenant_amount, l.tenant_per
     from hop join saas.jobs_lane n on n.lane = hop.lane
     left join saas.jobs_limit l on l.name = n.limit_name
-    limit 1000";
+    order by n.lane limit 1000";
 
 const MAKE_USE: &str = "
     insert into saas.jobs_limit_use (limit_name, tenant_id)
@@ -110,11 +111,12 @@ impl Limits for Postgres {
     fn limited_lanes<'c>(
         conn: &'c mut PgConnection,
         queue: &'c str,
+        after: i32,
         how: Statements,
     ) -> Answer<'c, Vec<LimitedLane>> {
         Box::pin(async move {
             let query = sqlx::query(LANES).persistent(named(how)).bind(queue);
-            query.fetch_all(conn).await?.iter().map(limited_lane).collect()
+            query.bind(after).fetch_all(conn).await?.iter().map(limited_lane).collect()
         })
     }
 

@@ -62,10 +62,15 @@ const PLACE: &str = "
     )
     select lease_id from held";
 
-// A lost lease raises an error, after which the server turns every COMMIT into a ROLLBACK.
+// Of two at once for one job, the second waits for the first and breaks a unique index. A lost lease
+// raises an error, after which the server turns every COMMIT into a ROLLBACK.
 const COMPLETE: &str = "
     with held as (
-        select lease_id from saas.jobs_lease where lease_id = $1 and $2 = any(ids) for key share
+        select lease_id from saas.jobs_lease l where lease_id = $1 and $2 = any(ids)
+            and not exists (
+                select from saas.jobs_done d where d.lease_id = l.lease_id and $2 = any(d.ids)
+            )
+        for key share
     ), done as (
         insert into saas.jobs_done (lease_id, finished_at, state, ids)
         select lease_id, $3, $4, array[$2::uuid] from held

@@ -29,7 +29,7 @@ const MAKE_LANE: &str = "
 
 const LANES: &str = "
     with recursive hop(lane) as (
-        select min(lane) from saas_jobs_ready where queue = ?1 and lane < 0
+        select min(lane) from saas_jobs_ready where queue = ?1 and lane > ?2 and lane < 0
         union all
         select (select min(r.lane) from saas_jobs_ready r
             where r.queue = ?1 and r.lane > hop.lane and r.lane < 0)
@@ -39,7 +39,7 @@ const LANES: &str = "
         l.tenant_at_once, l.tenant_amount, l.tenant_per
     from hop join saas_jobs_lane n on n.lane = hop.lane
     left join saas_jobs_limit l on l.name = n.limit_name
-    limit 1000";
+    order by n.lane limit 1000";
 
 const USE: &str = "
     select tokens, refilled_at from saas_jobs_limit_use where limit_name = ?1 and tenant_id = ?2";
@@ -100,11 +100,12 @@ impl Limits for Sqlite {
     fn limited_lanes<'c>(
         conn: &'c mut SqliteConnection,
         queue: &'c str,
+        after: i32,
         how: Statements,
     ) -> Answer<'c, Vec<LimitedLane>> {
         Box::pin(async move {
             let query = sqlx::query(LANES).persistent(named(how)).bind(queue);
-            query.fetch_all(conn).await?.iter().map(limited_lane).collect()
+            query.bind(after).fetch_all(conn).await?.iter().map(limited_lane).collect()
         })
     }
 

@@ -41,7 +41,9 @@ const PLACE_ERROR: &str = "
 const COMPLETE: &str = "
     insert into saas_jobs_done (lease_id, finished_at, state, ids)
     select lease_id, ?3, ?4, ?2 from saas_jobs_lease
-    where lease_id = ?1 and instr(ids, ?2) % 16 = 1";
+    where lease_id = ?1 and instr(ids, ?2) % 16 = 1 and not exists (
+        select 1 from saas_jobs_done d where d.lease_id = ?1 and instr(d.ids, ?2) % 16 = 1
+    )";
 
 // Differs: an error ends no transaction here, but a deferred foreign key without its parent does.
 pub(super) const FENCE: &str = "insert into saas_jobs_fence (lease_id) values (?1)";

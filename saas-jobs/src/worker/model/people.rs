@@ -138,13 +138,12 @@ impl<DB: Backend> Play<'_, DB> {
     pub(super) async fn clear(&mut self) -> Played {
         let hour = Duration::from_secs(3600);
         let retention = Retention::new().done(hour).dead(2 * hour);
-        let (done, dead) = retention.bounds(self.book.now).expect("it clears");
-        let before = self.book.now - hour;
+        let bounds = retention.bounds(self.book.now).expect("it clears");
         let how = self.queue.statements;
         let mut tx = self.begin_tx().await?;
-        let cleared = DB::clear(&mut tx, uuid::Uuid::nil(), done, dead, how).await?;
-        prop_assert_eq!(cleared.jobs, self.book.clear(done, dead), "cleared");
-        let records = DB::clear_batches(&mut tx, before, how).await?;
+        let cleared = DB::clear(&mut tx, uuid::Uuid::nil(), bounds.first_kept, bounds.dead, how).await?;
+        prop_assert_eq!(cleared.jobs, self.book.clear(bounds.first_kept, bounds.dead), "cleared");
+        let records = DB::clear_batches(&mut tx, bounds.done, how).await?;
         tx.commit().await?;
         if cleared.jobs > 0 {
             self.saw("jobs cleared");
