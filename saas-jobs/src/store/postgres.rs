@@ -36,7 +36,8 @@ pub(super) fn named(how: Statements) -> bool {
 /// unique index of jobs that were completed already.
 fn fenced(answer: Result<bool, sqlx::Error>) -> Result<bool, sqlx::Error> {
     match answer {
-        Err(sqlx::Error::Database(error)) if matches!(error.code().as_deref(), Some("SJ001" | "23505")) =>
+        Err(sqlx::Error::Database(error))
+            if matches!(error.code().as_deref(), Some("SJ001" | "23505")) =>
         {
             Ok(false)
         }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use saas_core::sql::Statements;
-use sqlx::{Connection, Pool};
 use sqlx::pool::PoolConnection;
+use sqlx::{Connection, Pool};
 use tokio::sync::watch;
 use uuid::Uuid;
 

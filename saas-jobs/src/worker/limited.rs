@@ -63,7 +63,8 @@ impl Limited {
         let lanes = DB::limited_lanes(session.connection(), &self.queue, self.after, how).await?;
         session.commit().await?;
         self.looked = Some(Instant::now());
-        self.after = lanes.last().filter(|_| lanes.len() == MOST_LANES).map_or(i32::MIN, |last| last.lane);
+        self.after =
+            lanes.last().filter(|_| lanes.len() == MOST_LANES).map_or(i32::MIN, |last| last.lane);
         self.lanes.found(lanes.iter().map(|lane| lane.lane));
         let lanes: HashMap<_, _> = lanes.iter().map(|lane| (lane.lane, lane)).collect();
         let mut exhausted = HashSet::new();

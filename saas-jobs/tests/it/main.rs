@@ -20,6 +20,7 @@ mod reconnect;
 mod relay;
 mod schedules;
 mod site;
+mod slips;
 mod steps;
 mod tenants;
 mod testing;

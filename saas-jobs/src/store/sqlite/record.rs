@@ -45,8 +45,9 @@ const COMPLETE: &str = "
         select 1 from saas_jobs_done d where d.lease_id = ?1 and instr(d.ids, ?2) % 16 = 1
     )";
 
-// Differs: an error ends no transaction here, but a deferred foreign key without its parent does.
-pub(super) const FENCE: &str = "insert into saas_jobs_fence (lease_id) values (?1)";
+// Differs: an error ends no transaction here, but a deferred foreign key without its parent does. No
+// lease has this id.
+pub(super) const FENCE: &str = "insert into saas_jobs_fence (lease_id) values (zeroblob(16))";
 
 const RECORDED: &str = "select ids from saas_jobs_done where lease_id = ?1 and ids is not null";
 
@@ -142,7 +143,7 @@ impl Records for Sqlite {
             if done.rows_affected() == 1 {
                 return Ok(true);
             }
-            sqlx::query(FENCE).persistent(named(how)).bind(lease).execute(conn).await?;
+            sqlx::query(FENCE).persistent(named(how)).execute(conn).await?;
             Ok(false)
         })
     }

@@ -36,7 +36,7 @@ impl StepStore for Sqlite {
             if taken.rows_affected() == 1 {
                 return Ok(true);
             }
-            sqlx::query(FENCE).persistent(named(how)).bind(taking.lease).execute(conn).await?;
+            sqlx::query(FENCE).persistent(named(how)).execute(conn).await?;
             Ok(false)
         })
     }

@@ -141,14 +141,15 @@ impl<DB: Backend> Play<'_, DB> {
         let bounds = retention.bounds(self.book.now).expect("it clears");
         let how = self.queue.statements;
         let mut tx = self.begin_tx().await?;
-        let cleared = DB::clear(&mut tx, uuid::Uuid::nil(), bounds.first_kept, bounds.dead, how).await?;
+        let cleared =
+            DB::clear(&mut tx, uuid::Uuid::nil(), bounds.first_kept, bounds.dead, how).await?;
         prop_assert_eq!(cleared.jobs, self.book.clear(bounds.first_kept, bounds.dead), "cleared");
         let records = DB::clear_batches(&mut tx, bounds.done, how).await?;
         tx.commit().await?;
         if cleared.jobs > 0 {
             self.saw("jobs cleared");
         }
-        let all = self.book.clear_records(before);
+        let all = self.book.clear_records(bounds.done);
         // One row holds what left a lease at a time.
         prop_assert_eq!(records > 0, all > 0, "records cleared");
         Ok(())
