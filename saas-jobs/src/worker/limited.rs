@@ -32,6 +32,8 @@ pub(super) struct Limited {
     looked: Option<Instant>,
     /// Behind which lane to look.
     after: i32,
+    /// Limits that nobody has told, of which the log was told.
+    untold: HashSet<String>,
 }
 
 /// What one claim under a limit came to.
@@ -41,11 +43,14 @@ enum Claim {
     Nothing,
     /// It leaves nothing for any lane of the same limit.
     Exhausted,
+    /// Nobody has told what it is.
+    Untold,
 }
 
 impl Limited {
     pub(super) fn new(queue: &str) -> Self {
-        Self { queue: queue.to_owned(), lanes: Lanes::default(), looked: None, after: i32::MIN }
+        let (queue, lanes) = (queue.to_owned(), Lanes::default());
+        Self { queue, lanes, looked: None, after: i32::MIN, untold: HashSet::new() }
     }
 
     /// Claims what limits leave of what is wanted; returns whether there was anything.
@@ -94,6 +99,16 @@ impl Limited {
                         blocked.push(lane.lane);
                         exhausted.insert(lane.name.clone());
                     }
+                    Claim::Untold => {
+                        blocked.push(lane.lane);
+                        exhausted.insert(lane.name.clone());
+                        if self.untold.insert(lane.name.clone()) {
+                            tracing::warn!(
+                                limit = lane.name,
+                                "jobs wait for a limit that nobody has told"
+                            );
+                        }
+                    }
                 }
             }
             some |= !claimed.is_empty();
@@ -110,10 +125,7 @@ async fn claim<DB: Backend, C: Send + Sync + 'static>(
     lane: &LimitedLane,
     want: usize,
 ) -> Result<Claim, sqlx::Error> {
-    let Some(limit) = &lane.limit else {
-        tracing::warn!(limit = lane.name, "jobs wait for a limit that nobody has told");
-        return Ok(Claim::Exhausted);
-    };
+    let Some(limit) = &lane.limit else { return Ok(Claim::Untold) };
     let how = shared.queue.statements;
     let now = shared.queue.clock.now();
     let mut session = Session::<DB>::atomic(&shared.pool).await?;
