@@ -160,6 +160,8 @@ pub trait Store:
     const BEGIN: &'static str;
     /// The same where the planner is kept to the index, for a claim that it got wrong.
     const BEGIN_STEERED: &'static str;
+    /// How long a worker waits for a connection of its own and its `BEGIN`, at most.
+    const PATIENCE: std::time::Duration;
     /// Whether each of `claim`, `close`, `place` and `promote` is one statement, which needs no
     /// transaction.
     const ONE_STATEMENT: bool;

@@ -13,6 +13,8 @@ mod schedule;
 mod step;
 mod unique;
 
+use std::time::Duration;
+
 use saas_core::sql::Statements;
 use sqlx::Postgres;
 
@@ -25,6 +27,9 @@ impl Store for Postgres {
     // later: it sorts the whole backlog for each claim.
     const BEGIN_STEERED: &'static str = "begin; set local enable_seqscan = off; \
         set local enable_bitmapscan = off; set local enable_sort = off";
+    // Pools wait for half a minute, and pause for ever longer between two tries to connect: a worker
+    // would stop late without its database, and sleep through its return.
+    const PATIENCE: Duration = Duration::from_secs(2);
     const ONE_STATEMENT: bool = true;
 }
 
@@ -37,7 +42,8 @@ pub(super) fn named(how: Statements) -> bool {
 fn fenced(answer: Result<bool, sqlx::Error>) -> Result<bool, sqlx::Error> {
     match answer {
         Err(sqlx::Error::Database(error))
-            if matches!(error.code().as_deref(), Some("SJ001" | "23505")) =>
+            if error.code().as_deref() == Some("SJ001")
+                || error.constraint() == Some("jobs_done_once") =>
         {
             Ok(false)
         }

@@ -7,10 +7,9 @@ use sqlx::{Pool, Transaction};
 
 use super::Backend;
 
-/// How long the worker waits for a connection, at most: pools wait for half a minute, and pause for
-/// ever longer between two tries to connect, so that a worker would stop late and sleep through a
-/// database's return.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a worker waits where its pool is too small for it to keep connections: there it stands in
+/// line with its handlers, and must not lose its place too soon.
+const IN_LINE: Duration = Duration::from_secs(6);
 
 /// A connection of the worker's own, in a transaction where one is needed.
 pub(crate) enum Session<DB: Backend> {
@@ -59,10 +58,10 @@ impl<DB: Backend> Session<DB> {
     async fn begin(pool: &Pool<DB>, begin: &'static str) -> Result<Self, sqlx::Error> {
         // In a task of its own: sqlx's `begin` must not be dropped in flight, or the next borrower
         // of the connection sits in a transaction that nobody owns.
-        let pool = pool.clone();
-        let opening = tokio::spawn(async move { pool.begin_with(begin).await });
+        let of = pool.clone();
+        let opening = tokio::spawn(async move { of.begin_with(begin).await });
         // One that comes too late is rolled back.
-        let opened = tokio::time::timeout(PATIENCE, opening).await;
+        let opened = tokio::time::timeout(patience(pool), opening).await;
         let opened = opened.map_err(|_| sqlx::Error::PoolTimedOut)?;
         Ok(Self::Within(opened.map_err(|_| sqlx::Error::WorkerCrashed)??))
     }
@@ -100,8 +99,12 @@ impl<DB: Backend> Session<DB> {
 pub(crate) async fn acquire<DB: Backend>(
     pool: &Pool<DB>,
 ) -> Result<PoolConnection<DB>, sqlx::Error> {
-    let acquired = tokio::time::timeout(PATIENCE, pool.acquire()).await;
+    let acquired = tokio::time::timeout(patience(pool), pool.acquire()).await;
     acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
+
+fn patience<DB: Backend>(pool: &Pool<DB>) -> Duration {
+    if can_spare(pool) { DB::PATIENCE } else { DB::PATIENCE.max(IN_LINE) }
 }
 
 /// Whether the worker may keep connections while it waits: in a smaller pool its handlers might

@@ -14,6 +14,8 @@ mod step;
 mod unique;
 mod waiting;
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use saas_core::sql::Statements;
 use sqlx::Sqlite;
@@ -27,6 +29,9 @@ impl Store for Sqlite {
     const BEGIN: &'static str = "begin immediate";
     // Differs: without statistics its planner takes the index.
     const BEGIN_STEERED: &'static str = "begin immediate";
+    // Differs: a file is never away. Who waits here waits for the write lock, as long as SQLite is told
+    // to by `busy_timeout`.
+    const PATIENCE: Duration = Duration::from_secs(60);
     const ONE_STATEMENT: bool = false;
 }
 

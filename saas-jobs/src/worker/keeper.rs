@@ -36,7 +36,7 @@ pub(super) async fn heart<DB: Backend, C: Send + Sync + 'static>(
     while !is_over(&ended) {
         // A connection to nowhere answers nothing, not even with an error.
         let beat = beat(&shared, &epochs, &mut conn);
-        let beat = tokio::time::timeout(shared.settings.lease / 3, beat).await;
+        let beat = tokio::time::timeout(shared.settings.lease / 2, beat).await;
         let beat = beat.unwrap_or_else(|_| {
             // Nor may anybody else have it, in whatever state it is.
             conn.iter_mut().for_each(PoolConnection::close_on_drop);
