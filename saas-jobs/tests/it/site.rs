@@ -125,10 +125,10 @@ impl<DB: Backend> Site<DB> {
         self.queue.job(&mut tx, id, None).await.unwrap().expect("the job is known")
     }
 
-    /// Waits, at most a quarter of a minute, until the job is in this state.
+    /// Waits, at most half a minute, until the job is in this state: other tests share the machine.
     pub(crate) async fn until(&self, id: JobId, state: JobState) -> JobStatus {
         let mut last = None;
-        for _ in 0..750 {
+        for _ in 0..1500 {
             let status = self.job(id).await;
             if status.state == state {
                 return status;
