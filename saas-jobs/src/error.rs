@@ -31,6 +31,14 @@ pub enum Error {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// What came from a broker is no job.
+    #[error("the message is refused: {what} {problem}")]
+    Message {
+        /// Which part of it: a header's name, or `payload`.
+        what: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// What a step came to does not serialize, or cannot be read.
     #[error("the result of the step `{name}` is not what it should be")]
     Step {
@@ -88,6 +96,7 @@ impl Error {
             Self::Arguments { .. }
             | Self::DuplicateKind { .. }
             | Self::NoTenant { .. }
+            | Self::Message { .. }
             | Self::Name { .. }
             | Self::Schedule { .. }
             | Self::Step { .. } => ErrorKind::InvalidInput,

@@ -7,11 +7,13 @@ mod dead;
 mod error;
 pub mod guide;
 mod id;
+mod inbox;
 mod info;
 mod job;
 mod lane;
 mod layer;
 mod limit;
+mod message;
 mod metrics;
 mod migrations;
 #[cfg(feature = "postgres")]
@@ -49,6 +51,7 @@ pub use job::{BoxError, Job, JobResult, Run, RunForTenant};
 #[cfg(feature = "tower")]
 pub use layer::{JobRequest, JobService};
 pub use limit::Limit;
+pub use message::{Message, Received};
 #[cfg(feature = "postgres")]
 pub use migrations::grant;
 pub use migrations::migrate;
@@ -56,7 +59,7 @@ pub use options::Options;
 pub use outcome::{Outcome, Receipt};
 pub use policy::Policy;
 pub use queue::Queue;
-pub use relay::{Message, Publisher};
+pub use relay::Publisher;
 pub use retention::Retention;
 #[cfg(feature = "cron")]
 pub use schedule::{Missed, Schedule, StoredSchedule};

@@ -13,6 +13,10 @@ macro_rules! steps {
             ("ends", include_str!(concat!("../migrations/", $database, "/5_ends.sql"))),
             ("schedules", include_str!(concat!("../migrations/", $database, "/6_schedules.sql"))),
             ("trace", include_str!(concat!("../migrations/", $database, "/7_trace.sql"))),
+            (
+                "first attempts",
+                include_str!(concat!("../migrations/", $database, "/8_first_attempts.sql")),
+            ),
         ]
     };
 }

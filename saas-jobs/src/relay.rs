@@ -2,22 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Backend, BoxError, JobId, JobInfo, Outcome, Worker};
-
-/// A job on its way to a broker.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Message {
-    /// The message's id: the job's. The same job may be published more than once, always under this
-    /// id, by which the broker drops what it has (`Nats-Msg-Id` in JetStream).
-    pub id: JobId,
-    /// Where to publish it.
-    pub subject: String,
-    /// The job's arguments as JSON.
-    pub payload: String,
-    /// What else is known of it; its kind, version and trace make good headers.
-    pub job: JobInfo,
-}
+use crate::{Backend, BoxError, JobInfo, Message, Outcome, Worker};
 
 /// A broker's client, as a worker that relays needs it.
 ///
@@ -28,7 +13,7 @@ pub struct Message {
 ///
 /// impl Publisher for Printer {
 ///     async fn publish(&self, message: Message) -> Result<(), BoxError> {
-///         println!("{} {} {}", message.subject, message.id, message.payload);
+///         println!("{} {:?} {}", message.subject, message.headers(), message.payload);
 ///         Ok(())
 ///     }
 /// }
@@ -42,7 +27,8 @@ pub trait Publisher: Send + Sync + 'static {
 impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
     /// Publishes the jobs of all kinds that are not registered, in place of leaving them to other
     /// workers: the queue is an outbox. A job is enqueued in the caller's transaction as ever, and
-    /// is done once the broker has it.
+    /// is done once the broker has it. Whoever reads the broker stores it by
+    /// [`Queue::receive`](crate::Queue::receive).
     ///
     /// ```
     /// # use saas_jobs::{Backend, JobInfo, Publisher, Queue, Worker};

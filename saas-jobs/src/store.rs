@@ -52,7 +52,7 @@ pub(crate) use retain::Cleared;
 pub(crate) use retain::Retains;
 #[cfg(feature = "cron")]
 pub(crate) use schedule::Schedules;
-pub(crate) use session::{Session, acquire, can_spare};
+pub(crate) use session::{Lent, Session, acquire, can_spare, in_time};
 use sqlx::Database;
 pub(crate) use step::{StepStore, Taking};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -162,6 +162,8 @@ pub trait Store:
     const BEGIN_STEERED: &'static str;
     /// How long a worker waits for a connection of its own and its `BEGIN`, at most.
     const PATIENCE: std::time::Duration;
+    /// How long a worker waits for what it does in the database, that included.
+    const ANSWER: std::time::Duration;
     /// Whether each of `claim`, `close`, `place` and `promote` is one statement, which needs no
     /// transaction.
     const ONE_STATEMENT: bool;

@@ -13,6 +13,17 @@ pub(crate) fn kept(text: &str) -> String {
     text
 }
 
+/// The same in ASCII.
+pub(crate) fn escaped(text: &str) -> String {
+    text.chars().fold(String::new(), |mut escaped, letter| {
+        match letter.is_ascii() {
+            true => escaped.push(letter),
+            false => escaped.extend(letter.escape_unicode()),
+        }
+        escaped
+    })
+}
+
 /// A name or key that every database takes.
 pub(crate) fn checked<'t>(what: &'static str, text: &'t str) -> Result<&'t str, Error> {
     let problem = match text {
@@ -32,5 +43,6 @@ mod tests {
     fn a_text_with_nul_or_without_end_is_made_storable() {
         assert_eq!(kept("a\0b"), "a\u{fffd}b");
         assert_eq!(kept(&"é".repeat(4000)).len(), MOST);
+        assert_eq!(escaped("a é\n"), "a \\u{e9}\n");
     }
 }

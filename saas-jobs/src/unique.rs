@@ -1,7 +1,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::{Error, JobId, text};
+use saas_core::TenantId;
+
+use crate::options::after;
+use crate::queue::{arguments, demanded};
+use crate::store::{Key, Replacement};
+use crate::{Backend, Error, Job, JobId, Options, Queue, text};
 
 /// A key that no two jobs of one kind and tenant hold at once.
 ///
@@ -86,5 +91,61 @@ impl Enqueued {
     /// Whether the job was stored.
     pub fn is_new(self) -> bool {
         matches!(self, Self::New(_))
+    }
+}
+
+impl<DB: Backend> Queue<DB> {
+    /// Stores a job under a key that no other job of its kind and tenant holds at once. Two round
+    /// trips, more if somebody has had the key. Call it in a transaction.
+    ///
+    /// Of two at once one waits for the other's transaction, and then finds its job.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Name`] if the key is empty, too long, or has a NUL in it.
+    pub async fn enqueue_unique<J: Job>(
+        &self,
+        conn: &mut DB::Connection,
+        unique: &Unique,
+        job: J,
+        options: Options,
+    ) -> Result<Enqueued, Error> {
+        let options = demanded::<J>(options)?;
+        // Before the key is taken, which may be committed though this fails.
+        let args = arguments(&job)?;
+        let (how, now) = (self.statements, self.clock.now());
+        let tenant = options.tenant.map(TenantId::uuid);
+        let key = Key { kind: J::KIND, tenant, key: unique.checked()? };
+        let id = JobId::new();
+        while !DB::take_key(conn, &key, id.uuid(), now, how).await? {
+            // Gone again in between: its job was cleared away.
+            let Some(holder) = DB::holder(conn, &key, how).await? else { continue };
+            let held = match unique.hold {
+                Hold::Waiting => holder.waits,
+                Hold::Unended => holder.waits || holder.runs,
+                Hold::Period(period) => after(holder.taken_at, period) > now,
+            };
+            if !held {
+                DB::pass_key(conn, &key, id.uuid(), now, how).await?;
+                break;
+            }
+            let existing = JobId::from_uuid(holder.id);
+            if !(unique.replace && holder.waits) {
+                return Ok(Enqueued::Existing(existing));
+            }
+            let run_at = options.due(now);
+            let replacement =
+                Replacement { id: holder.id, version: J::VERSION, args: &args, run_at };
+            // Twice: what was moved from the scheduled to the ready jobs meanwhile is seen only by a
+            // statement that begins after it.
+            let replaced = DB::replace(conn, &replacement, how).await?
+                || DB::replace(conn, &replacement, how).await?;
+            return Ok(match replaced {
+                true => Enqueued::Replaced(existing),
+                false => Enqueued::Existing(existing),
+            });
+        }
+        self.store::<J>(conn, vec![(id, job)], options, false).await?;
+        Ok(Enqueued::New(id))
     }
 }

@@ -1,6 +1,7 @@
 mod buffer;
 mod claimer;
 mod completer;
+mod ended;
 #[cfg(feature = "metrics")]
 mod gauges;
 mod keeper;
@@ -10,19 +11,22 @@ mod limited;
 #[cfg(feature = "postgres")]
 mod listener;
 mod pace;
+mod placing;
 mod registry;
 mod retainer;
+mod retry;
 mod runner;
 #[cfg(feature = "cron")]
 mod scheduler;
+mod settings;
+mod shared;
 mod source;
 mod supervisor;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex};
 
 use sqlx::Pool;
 use tokio::sync::{Notify, watch};
@@ -30,10 +34,12 @@ use uuid::Uuid;
 
 use self::buffer::Buffer;
 use self::registry::Registry;
+use self::settings::Settings;
+use self::shared::Shared;
 use crate::layer::Layers;
 use crate::queue::DEFAULT_QUEUE;
 use crate::scope::Contexts;
-use crate::{Backend, BoxError, Error, JobInfo, Limit, Queue, Retention, Run, RunForTenant, text};
+use crate::{Backend, BoxError, Error, JobInfo, Queue, Run, RunForTenant, text};
 
 pub(crate) use self::lease::Lease;
 #[cfg(feature = "testing")]
@@ -45,9 +51,6 @@ mod testing;
 #[cfg(test)]
 #[cfg(all(feature = "postgres", feature = "sqlite"))]
 mod model;
-
-/// The longest of the times that a worker is told: who means for ever is served with a day.
-const MOST: Duration = Duration::from_secs(86_400);
 
 /// Runs the jobs of a queue: claims them in batches under a lease, runs their handlers with the
 /// context `C`, and records what became of them.
@@ -65,24 +68,6 @@ pub struct Worker<DB: Backend, C> {
     pub(crate) layers: Layers,
     duplicate: Option<&'static str>,
     settings: Settings,
-}
-
-#[derive(Debug)]
-struct Settings {
-    name: String,
-    queues: Vec<String>,
-    concurrency: usize,
-    lease: Duration,
-    grace: Duration,
-    poll: (Duration, Duration),
-    limits: Vec<Limit>,
-    retention: Retention,
-    #[cfg(feature = "metrics")]
-    gauges: Option<Duration>,
-    #[cfg(feature = "postgres")]
-    listen: Option<sqlx::postgres::PgConnectOptions>,
-    #[cfg(feature = "cron")]
-    schedules: scheduler::InCode,
 }
 
 impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
@@ -123,24 +108,16 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
     }
 
     fn over(pool: Pool<DB>, queue: Queue<DB>, contexts: Contexts<C>) -> Self {
-        let settings = Settings {
-            name: format!("pid {}", std::process::id()),
-            queues: Vec::new(),
-            concurrency: 32,
-            lease: Duration::from_secs(12),
-            grace: Duration::from_secs(25),
-            poll: (Duration::from_millis(50), Duration::from_secs(2)),
-            limits: Vec::new(),
-            retention: Retention::new(),
-            #[cfg(feature = "metrics")]
-            gauges: None,
-            #[cfg(feature = "postgres")]
-            listen: None,
-            #[cfg(feature = "cron")]
-            schedules: scheduler::InCode::default(),
-        };
         let (registry, layers) = (Registry::new(), Layers::default());
-        Self { pool, queue, contexts, registry, layers, duplicate: None, settings }
+        Self {
+            pool,
+            queue,
+            contexts,
+            registry,
+            layers,
+            duplicate: None,
+            settings: Settings::default(),
+        }
     }
 
     /// Runs jobs of the kind `J`. Jobs of kinds that are not registered are left to other workers:
@@ -182,67 +159,6 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
         if !self.registry.add_for_tenant::<J>() {
             self.duplicate = Some(J::KIND);
         }
-        self
-    }
-
-    /// Serves this queue; call it once for each. If it is never called, that is `default`.
-    #[must_use]
-    pub fn queue(mut self, name: impl Into<String>) -> Self {
-        self.settings.queues.push(name.into());
-        self
-    }
-
-    /// Tells all workers what a limit means: it is written down when this one starts.
-    #[must_use]
-    pub fn limit(mut self, limit: Limit) -> Self {
-        self.settings.limits.push(limit);
-        self
-    }
-
-    /// How long ended jobs are kept: by default seven days what is done, thirty what is dead.
-    #[must_use]
-    pub fn retention(mut self, retention: Retention) -> Self {
-        self.settings.retention = retention;
-        self
-    }
-
-    /// How many jobs run at once, at least one; 32 if not said.
-    #[must_use]
-    pub fn concurrency(mut self, jobs: usize) -> Self {
-        self.settings.concurrency = jobs.clamp(1, 10_000);
-        self
-    }
-
-    /// How long the worker holds its jobs without a sign of life, at least half a second; 12 s if
-    /// not said. It renews three times as often. Others take its jobs back a sixth later at the
-    /// latest. The machines' clocks must agree to well within it.
-    #[must_use]
-    pub fn lease(mut self, time: Duration) -> Self {
-        self.settings.lease = time.clamp(Duration::from_millis(500), MOST);
-        self
-    }
-
-    /// How long running jobs may go on once the worker is told to stop; 25 s if not said. A few
-    /// seconds more go by at most, if the database does not answer.
-    #[must_use]
-    pub fn grace(mut self, time: Duration) -> Self {
-        self.settings.grace = time.min(MOST);
-        self
-    }
-
-    /// How often an idle worker looks for jobs: at first after `least`, then ever later up to
-    /// `most`; 50 ms and 2 s if not said. [`Queue::wake`] makes it look at once.
-    #[must_use]
-    pub fn poll(mut self, least: Duration, most: Duration) -> Self {
-        let least = least.clamp(Duration::from_millis(1), MOST);
-        self.settings.poll = (least, most.clamp(least, MOST));
-        self
-    }
-
-    /// The worker's name in `jobs_worker`, for a person; the process id if not said.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.settings.name = text::kept(&name.into());
         self
     }
 
@@ -298,6 +214,7 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
             unsettled: AtomicUsize::new(0),
             mean_run: AtomicU64::new(0),
             recorded: Notify::new(),
+            freed: watch::Sender::new(()),
             stop: watch::Sender::new(false),
             abandon: watch::Sender::new(false),
             doubtful: Mutex::default(),
@@ -316,69 +233,6 @@ struct StopOnDrop(watch::Sender<bool>);
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.send_replace(true);
-    }
-}
-
-/// What the tasks of one worker share.
-struct Shared<DB: Backend, C> {
-    pool: Pool<DB>,
-    queue: Queue<DB>,
-    contexts: Contexts<C>,
-    registry: Registry<C>,
-    layers: Layers,
-    settings: Settings,
-    buffer: Buffer,
-    /// Jobs that are claimed and not ended.
-    in_hand: AtomicUsize,
-    /// Jobs that are claimed and not recorded.
-    unsettled: AtomicUsize,
-    /// Nanoseconds; 0 while unknown.
-    mean_run: AtomicU64,
-    /// Told after outcomes were recorded.
-    recorded: Notify,
-    stop: watch::Sender<bool>,
-    /// Running handlers are to be dropped.
-    abandon: watch::Sender<bool>,
-    /// Leases whose claim broke off, and when.
-    doubtful: Mutex<Vec<(Uuid, Instant)>>,
-}
-
-impl<DB: Backend, C> Shared<DB, C> {
-    fn load(&self) -> pace::Load {
-        let in_hand = self.in_hand.load(Ordering::Relaxed);
-        let mean_run = match self.mean_run.load(Ordering::Relaxed) {
-            0 => None,
-            nanos => Some(Duration::from_nanos(nanos)),
-        };
-        let unrecorded = self.unsettled.load(Ordering::Relaxed).saturating_sub(in_hand);
-        pace::Load { concurrency: self.settings.concurrency, in_hand, unrecorded, mean_run }
-    }
-
-    /// Takes a run into the mean. Two at once may lose one of them, which does not matter to it.
-    fn ran(&self, took: Duration) {
-        let mean = pace::mean_after(self.load().mean_run, took).as_nanos().max(1);
-        self.mean_run.store(u64::try_from(mean).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-
-    /// Remembers a lease whose claim broke off.
-    fn doubt(&self, lease: Uuid) {
-        self.lock_doubtful().push((lease, Instant::now()));
-    }
-
-    /// The doubtful leases.
-    fn doubtful(&self) -> Vec<Uuid> {
-        self.lock_doubtful().iter().map(|(lease, _)| *lease).collect()
-    }
-
-    /// Forgets doubtful leases that were found, or were not by one who looked a minute after the
-    /// claim: that was never made.
-    fn trust(&self, found: &[Uuid], looked: Instant) {
-        let late = |since: &Instant| looked.saturating_duration_since(*since).as_secs() >= 60;
-        self.lock_doubtful().retain(|(lease, since)| !found.contains(lease) && !late(since));
-    }
-
-    fn lock_doubtful(&self) -> std::sync::MutexGuard<'_, Vec<(Uuid, Instant)>> {
-        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

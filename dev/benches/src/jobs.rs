@@ -8,6 +8,7 @@ mod enqueue;
 mod fairness;
 mod latency;
 mod pinned;
+mod retention;
 mod site;
 mod sqlite;
 mod starts;
@@ -26,10 +27,11 @@ use crate::{Result, Size};
 const CHUNK: usize = 1000;
 
 /// In this order; each in a database of its own, so that none finds what another left behind.
-pub(crate) const PARTS: [&str; 7] = [
+pub(crate) const PARTS: [&str; 8] = [
     "jobs/enqueue",
     "jobs/drain",
     "jobs/pinned",
+    "jobs/retention",
     "jobs/fairness",
     "jobs/latency",
     "jobs/backlog",
@@ -50,6 +52,7 @@ pub(crate) async fn run(part: &str, size: Size) -> Result<()> {
         "jobs/enqueue" => enqueue::run(&site, size).await?,
         "jobs/drain" => drain::run(&site, size).await?,
         "jobs/pinned" => pinned::run(&site, size).await?,
+        "jobs/retention" => retention::run(&site, size).await?,
         "jobs/fairness" => fairness::run(&site, size).await?,
         "jobs/latency" => latency::run(&site, size).await?,
         _ => return Err(format!("no part {part}").into()),

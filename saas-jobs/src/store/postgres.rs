@@ -30,6 +30,9 @@ impl Store for Postgres {
     // Pools wait for half a minute, and pause for ever longer between two tries to connect: a worker
     // would stop late without its database, and sleep through its return.
     const PATIENCE: Duration = Duration::from_secs(2);
+    // A connection to nowhere answers nothing, not even with an error, before TCP gives it up, a quarter
+    // of an hour later.
+    const ANSWER: Duration = Duration::from_secs(20);
     const ONE_STATEMENT: bool = true;
 }
 

@@ -5,6 +5,7 @@ use saas_core::sql::Statements;
 use uuid::Uuid;
 
 use super::Answer;
+use crate::text::escaped;
 
 /// States in `jobs_done`.
 pub(crate) const DONE: i16 = 1;
@@ -31,6 +32,15 @@ pub struct Placement {
     pub(crate) later: Vec<Moved<DateTime<Utc>>>,
     pub(crate) dead: Vec<Moved<(i16, String)>>,
     pub(crate) errors: Vec<Moved<String>>,
+}
+
+impl Placement {
+    /// Writes texts in letters that every database takes, whatever its encoding.
+    pub(crate) fn escape(&mut self) {
+        let reasons = self.dead.iter_mut().map(|job| &mut job.what.1);
+        let errors = self.errors.iter_mut().map(|job| &mut job.what);
+        reasons.chain(errors).for_each(|text| *text = escaped(text));
+    }
 }
 
 /// A job that leaves a lease for another table.

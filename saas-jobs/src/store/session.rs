@@ -1,3 +1,4 @@
+use std::io;
 use std::ops::DerefMut;
 use std::time::Duration;
 
@@ -11,9 +12,32 @@ use super::Backend;
 /// line with its handlers, and must not lose its place too soon.
 const IN_LINE: Duration = Duration::from_secs(6);
 
+/// What the work comes to, or an error where the database does not answer.
+pub(crate) async fn in_time<DB: Backend, T>(
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let silence = |_| sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "no answer"));
+    tokio::time::timeout(DB::ANSWER, work).await.map_err(silence)?
+}
+
+/// A connection that goes back to the pool only if it has answered: the pool would wait for one that
+/// does not.
+pub(crate) struct Lent<DB: Backend> {
+    conn: PoolConnection<DB>,
+    answered: bool,
+}
+
+impl<DB: Backend> Drop for Lent<DB> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.conn.close_on_drop();
+        }
+    }
+}
+
 /// A connection of the worker's own, in a transaction where one is needed.
 pub(crate) enum Session<DB: Backend> {
-    Bare(PoolConnection<DB>),
+    Bare(Lent<DB>),
     Within(Transaction<'static, DB>),
 }
 
@@ -26,12 +50,15 @@ impl<DB: Backend> Session<DB> {
     /// The same on a connection that was kept, if there is one: taking one from the pool and
     /// giving it back costs a round trip each.
     pub(crate) async fn short_on(
-        kept: &mut Option<PoolConnection<DB>>,
+        kept: &mut Option<Lent<DB>>,
         pool: &Pool<DB>,
         how: Statements,
     ) -> Result<Self, sqlx::Error> {
         match kept.take() {
-            Some(conn) => Ok(Self::Bare(conn)),
+            Some(mut lent) => {
+                lent.answered = false;
+                Ok(Self::Bare(lent))
+            }
             None => Self::short(pool, how).await,
         }
     }
@@ -40,7 +67,9 @@ impl<DB: Backend> Session<DB> {
     /// it may meet two servers.
     pub(crate) async fn single(pool: &Pool<DB>, how: Statements) -> Result<Self, sqlx::Error> {
         match how {
-            Statements::Named => Ok(Self::Bare(acquire(pool).await?)),
+            Statements::Named => {
+                Ok(Self::Bare(Lent { conn: acquire(pool).await?, answered: false }))
+            }
             Statements::Unnamed => Self::atomic(pool).await,
         }
     }
@@ -68,7 +97,7 @@ impl<DB: Backend> Session<DB> {
 
     pub(crate) fn connection(&mut self) -> &mut DB::Connection {
         match self {
-            Self::Bare(conn) => conn.deref_mut(),
+            Self::Bare(lent) => lent.conn.deref_mut(),
             Self::Within(tx) => tx.deref_mut(),
         }
     }
@@ -76,20 +105,35 @@ impl<DB: Backend> Session<DB> {
     /// Keeps what was written, and the connection for the next time, if the pool can spare it.
     pub(crate) async fn commit_and_keep(
         self,
-        kept: &mut Option<PoolConnection<DB>>,
+        kept: &mut Option<Lent<DB>>,
         pool: &Pool<DB>,
     ) -> Result<(), sqlx::Error> {
         match self {
-            Self::Bare(conn) if can_spare(pool) => *kept = Some(conn),
+            Self::Bare(mut lent) if can_spare(pool) => {
+                lent.answered = true;
+                *kept = Some(lent);
+            }
             session => session.commit().await?,
         }
         Ok(())
     }
 
-    /// Keeps what was written. Dropping the session instead rolls it back.
-    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
+    /// Undoes what was written, and all locks are free once it returns.
+    #[cfg(feature = "cron")]
+    pub(crate) async fn rollback(self) -> Result<(), sqlx::Error> {
         match self {
             Self::Bare(_) => Ok(()),
+            Self::Within(tx) => tx.rollback().await,
+        }
+    }
+
+    /// Keeps what was written. Dropping the session instead rolls it back, some time later.
+    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Bare(mut lent) => {
+                lent.answered = true;
+                Ok(())
+            }
             Self::Within(tx) => tx.commit().await,
         }
     }

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use saas_core::sql::Statements;
-use sqlx::pool::PoolConnection;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -16,7 +15,7 @@ use super::pace::{self, Polling};
 use super::source::{Ask, Source};
 use super::{Shared, random, until};
 use crate::Backend;
-use crate::store::{ClaimRequest, Session};
+use crate::store::{ClaimRequest, Lent, Session, in_time};
 
 /// A claim slower than this may follow a plan that was made for an empty table and reads all of it.
 const SLOW: Duration = Duration::from_millis(25);
@@ -48,6 +47,7 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
 ) {
     let mut stop = shared.stop.subscribe();
     let mut wakes = shared.queue.wakes();
+    let mut freed = shared.freed.subscribe();
     let mut busy = claiming.busy.subscribe();
     let mut polling = Polling::new(shared.settings.poll.0, shared.settings.poll.1);
     let mut begin = 0;
@@ -98,6 +98,10 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
         // Before the fetch: a wake-up that comes during it must cause another.
         wakes.mark_unchanged();
         let fetched = fetch(&shared, &epoch, &claiming.sources, begin, &mut kept).await;
+        if freed.has_changed().unwrap_or(false) {
+            freed.mark_unchanged();
+            limited.iter_mut().for_each(Limited::freed);
+        }
         let fetched = match (fetched, fetch_limited(&shared, &epoch, &mut limited).await) {
             (Ok(Fetched::Nothing), Ok(true)) => Ok(Fetched::Some),
             (Ok(fetched), Ok(_)) => Ok(fetched),
@@ -119,6 +123,9 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
                 tokio::select! {
                     () = tokio::time::sleep(polling.wait(random())) => {}
                     _ = wakes.changed() => polling.reset(),
+                    _ = freed.changed(), if limited.iter().any(Limited::is_blocked) => {
+                        limited.iter_mut().for_each(Limited::freed);
+                    }
                     _ = stop.changed() => {}
                 }
             }
@@ -146,7 +153,7 @@ async fn fetch<DB: Backend, C: Send + Sync + 'static>(
     epoch: &Arc<Epoch>,
     sources: &[Mutex<Source>],
     begin: usize,
-    kept: &mut Option<PoolConnection<DB>>,
+    kept: &mut Option<Lent<DB>>,
 ) -> Result<Fetched, sqlx::Error> {
     let mut fetched = Fetched::Nothing;
     for at in 0..sources.len() {
@@ -174,7 +181,7 @@ async fn fetch_first<DB: Backend, C: Send + Sync + 'static>(
     shared: &Shared<DB, C>,
     epoch: &Arc<Epoch>,
     sources: &[Mutex<Source>],
-    kept: &mut Option<PoolConnection<DB>>,
+    kept: &mut Option<Lent<DB>>,
 ) -> Result<bool, sqlx::Error> {
     let mut too_soon = false;
     for source in sources {
@@ -211,18 +218,21 @@ async fn look<DB: Backend, C>(
     shared: &Shared<DB, C>,
     source: &Mutex<Source>,
     told: bool,
-    kept: &mut Option<PoolConnection<DB>>,
+    kept: &mut Option<Lent<DB>>,
 ) -> Result<(), sqlx::Error> {
     let (queue, after) = match lock(source).look(told, Instant::now()) {
         Some(look) => look,
         None => return Ok(()),
     };
     let how = shared.queue.statements;
-    let mut session = Session::short_on(kept, &shared.pool, how).await?;
-    let begun = Instant::now();
-    let lanes = DB::lanes(session.connection(), &queue, after, how).await?;
-    lock(source).looked(&lanes, begun.elapsed());
-    session.commit_and_keep(kept, &shared.pool).await
+    in_time::<DB, _>(async {
+        let mut session = Session::short_on(kept, &shared.pool, how).await?;
+        let begun = Instant::now();
+        let lanes = DB::lanes(session.connection(), &queue, after, how).await?;
+        lock(source).looked(&lanes, begun.elapsed());
+        session.commit_and_keep(kept, &shared.pool).await
+    })
+    .await
 }
 
 /// Claims from one queue.
@@ -231,7 +241,7 @@ pub(super) async fn claim<DB: Backend, C: Send + Sync + 'static>(
     epoch: &Arc<Epoch>,
     source: &Mutex<Source>,
     ask: Ask,
-    kept: &mut Option<PoolConnection<DB>>,
+    kept: &mut Option<Lent<DB>>,
 ) -> Result<Vec<Held>, sqlx::Error> {
     let how = shared.queue.statements;
     let request = ClaimRequest {
@@ -243,7 +253,7 @@ pub(super) async fn claim<DB: Backend, C: Send + Sync + 'static>(
     // Held from now on: the other claimer must not want the same slots.
     let reserved = Reserved::new(shared, ask.most());
     let begun = Instant::now();
-    let claimed = async {
+    let claimed = in_time::<DB, _>(async {
         if ask.steered {
             let mut session = Session::steered(&shared.pool).await?;
             let jobs = DB::claim(session.connection(), &request, Statements::Unnamed).await?;
@@ -256,7 +266,7 @@ pub(super) async fn claim<DB: Backend, C: Send + Sync + 'static>(
         let slow = begun.elapsed() > SLOW;
         session.commit_and_keep(kept, &shared.pool).await?;
         Ok((jobs, slow))
-    };
+    });
     // The database may have done what we did not hear of: the lease is looked for later.
     let (jobs, slow) = claimed.await.inspect_err(|_: &sqlx::Error| shared.doubt(request.lease))?;
     lock(source).answered(&ask, &jobs, slow.then_some(begun));

@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use sqlx::pool::PoolConnection;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
-use super::lease::Lease;
-use super::{Shared, random};
-use crate::settle::Settlement;
-use crate::store::{CANCELLED, DEAD, Moved, Placement, Session, stored};
-use crate::text::kept;
+use super::ended::{Ended, Finished, Open};
+use super::placing::put;
+use super::retry::Retry;
+use super::shared::Shared;
+use crate::store::{Lent, Placement, Session, in_time};
 use crate::{Backend, metrics};
 
 /// The most jobs that one statement records.
@@ -28,22 +27,6 @@ const KEEP: Duration = Duration::from_millis(100);
 
 /// How long an outcome waits for a transaction that its handler left open.
 const OPEN_WAIT: Duration = Duration::from_millis(50);
-
-/// A job that ended.
-#[derive(Debug)]
-pub(super) struct Finished {
-    pub(super) lease: Arc<Lease>,
-    pub(super) id: Uuid,
-    pub(super) ended: Ended,
-}
-
-#[derive(Debug)]
-pub(super) enum Ended {
-    /// To be recorded.
-    Settled(Settlement),
-    /// A transaction of the handler may have recorded it; what becomes of it if not.
-    Touched { otherwise: Settlement },
-}
 
 /// Records outcomes until every runner is gone. After `deadline` is set, it gives up at that time.
 pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
@@ -86,32 +69,7 @@ pub(super) struct Completer<'s, DB: Backend, C> {
     open: HashMap<Uuid, Open>,
     deadline: Option<watch::Receiver<Option<Instant>>>,
     /// A connection, while there is much to write.
-    kept: Option<PoolConnection<DB>>,
-}
-
-/// A lease with jobs that are not recorded.
-struct Open {
-    /// Jobs that have not ended.
-    running: usize,
-    results: Vec<(Uuid, Settlement)>,
-    touched: Vec<(Uuid, Settlement)>,
-    /// Whether part of it is recorded already.
-    partly: bool,
-    /// When the oldest outcome came in.
-    since: Instant,
-}
-
-impl Open {
-    fn is_over(&self) -> bool {
-        self.running == 0 && self.touched.is_empty()
-    }
-
-    /// Whether the lease can be recorded as a whole, which takes no list of its jobs.
-    fn is_wholly_done(&self) -> bool {
-        self.is_over()
-            && !self.partly
-            && self.results.iter().all(|(_, end)| *end == Settlement::Done)
-    }
+    kept: Option<Lent<DB>>,
 }
 
 impl<'s, DB: Backend, C: Send + Sync + 'static> Completer<'s, DB, C> {
@@ -130,6 +88,7 @@ impl<'s, DB: Backend, C: Send + Sync + 'static> Completer<'s, DB, C> {
             results: Vec::with_capacity(lease.size),
             touched: Vec::new(),
             partly: false,
+            limited: lease.limited,
             since: Instant::now(),
         });
         if open.results.is_empty() && open.touched.is_empty() {
@@ -182,9 +141,12 @@ impl<'s, DB: Backend, C: Send + Sync + 'static> Completer<'s, DB, C> {
         let mut leases = leases.into_iter().peekable();
         while let Some((_, whole)) = leases.peek().copied() {
             let mut batch = Vec::new();
-            let mut jobs = 0;
+            let (mut jobs, mut limited) = (0, false);
             while let Some(lease) = leases.next_if(|lease| lease.1 == whole && jobs < MOST) {
-                jobs += self.open.get(&lease.0).map_or(0, |open| open.results.len());
+                if let Some(open) = self.open.get(&lease.0) {
+                    jobs += open.results.len();
+                    limited |= open.limited;
+                }
                 batch.push(lease.0);
             }
             let written = if whole { self.close(&batch).await } else { self.place(&batch).await };
@@ -193,6 +155,9 @@ impl<'s, DB: Backend, C: Send + Sync + 'static> Completer<'s, DB, C> {
             }
             self.shared.unsettled.fetch_sub(jobs, Ordering::Relaxed);
             self.shared.recorded.notify_one();
+            if limited {
+                self.shared.freed.send_replace(());
+            }
         }
         true
     }
@@ -201,7 +166,7 @@ impl<'s, DB: Backend, C: Send + Sync + 'static> Completer<'s, DB, C> {
     async fn close(&mut self, leases: &[Uuid]) -> bool {
         let mut retry = self.retry();
         let held = loop {
-            match self.try_close(leases).await {
+            match in_time::<DB, _>(self.try_close(leases)).await {
                 Ok(held) => break held,
                 Err(error) if retry.after(&error).await => {}
                 Err(_) => return false,
@@ -227,7 +192,7 @@ impl<'s, DB: Backend, C: Send + Sync + 'static> Completer<'s, DB, C> {
     async fn place(&mut self, leases: &[Uuid]) -> bool {
         let mut retry = self.retry();
         let held = loop {
-            match self.try_place(leases, retry.again).await {
+            match in_time::<DB, _>(self.try_place(leases, &retry)).await {
                 Ok(held) => break held,
                 Err(error) if retry.after(&error).await => {}
                 Err(_) => return false,
@@ -245,14 +210,23 @@ impl<'s, DB: Backend, C: Send + Sync + 'static> Completer<'s, DB, C> {
         true
     }
 
-    async fn try_place(&mut self, leases: &[Uuid], again: bool) -> Result<Vec<Uuid>, sqlx::Error> {
+    async fn try_place(
+        &mut self,
+        leases: &[Uuid],
+        retry: &Retry,
+    ) -> Result<Vec<Uuid>, sqlx::Error> {
         let how = self.shared.queue.statements;
         let now = self.shared.queue.clock.now();
         let mut session = Session::<DB>::short(&self.shared.pool, how).await?;
         let conn = session.connection();
         // An earlier try may have been heard after all.
-        let recorded = if again { DB::recorded(conn, leases, how).await? } else { Vec::new() };
-        let held = DB::place(conn, &self.placement(leases, &recorded), now, how).await?;
+        let recorded =
+            if retry.again { DB::recorded(conn, leases, how).await? } else { Vec::new() };
+        let mut rows = self.placement(leases, &recorded);
+        if retry.escaped {
+            rows.escape();
+        }
+        let held = DB::place(conn, &rows, now, how).await?;
         session.commit().await?;
         Ok(held)
     }
@@ -282,7 +256,7 @@ impl<'s, DB: Backend, C: Send + Sync + 'static> Completer<'s, DB, C> {
         }
         let mut retry = self.retry();
         let (free, recorded) = loop {
-            match self.try_confirm(&leases).await {
+            match in_time::<DB, _>(self.try_confirm(&leases)).await {
                 Ok(answer) => break answer,
                 Err(error) if retry.after(&error).await => {}
                 Err(_) => return false,
@@ -327,69 +301,13 @@ impl<'s, DB: Backend, C: Send + Sync + 'static> Completer<'s, DB, C> {
     }
 
     fn retry(&self) -> Retry {
-        Retry { wait: Duration::from_millis(50), again: false, deadline: self.deadline.clone() }
+        let (wait, deadline) = (Duration::from_millis(50), self.deadline.clone());
+        Retry { wait, again: false, escaped: false, deadline }
     }
 }
 
 /// Leases, and pairs of lease and job.
 type Confirmed = (Vec<Uuid>, Vec<(Uuid, Uuid)>);
-
-/// Patience with the database, until the worker's time is over.
-struct Retry {
-    wait: Duration,
-    again: bool,
-    deadline: Option<watch::Receiver<Option<Instant>>>,
-}
-
-impl Retry {
-    /// Waits; false if there is no time left.
-    async fn after(&mut self, error: &sqlx::Error) -> bool {
-        tracing::warn!(%error, "outcomes cannot be recorded; trying again");
-        let deadline = self.deadline.as_ref().and_then(|deadline| *deadline.borrow());
-        if deadline.is_some_and(|deadline| Instant::now() > deadline) {
-            tracing::error!("outcomes were not recorded; their jobs will be run again");
-            return false;
-        }
-        tokio::time::sleep(self.wait.mul_f64(0.5 + 0.5 * random())).await;
-        self.wait = (self.wait * 2).min(Duration::from_secs(2));
-        self.again = true;
-        true
-    }
-}
-
-/// One job's rows. What leaves a lease that stays must be marked there.
-pub(super) fn put(rows: &mut Placement, lease: Uuid, id: Uuid, end: &Settlement, staying: bool) {
-    let error = match end {
-        Settlement::Done => {
-            rows.done.push((lease, id));
-            return;
-        }
-        Settlement::Ready { attempt, error } => {
-            rows.ready.push(Moved { lease, id, attempt: stored(*attempt), what: () });
-            error.as_ref().map(|error| (attempt, error))
-        }
-        Settlement::Later { attempt, run_at, error } => {
-            rows.later.push(Moved { lease, id, attempt: stored(*attempt), what: *run_at });
-            error.as_ref().map(|error| (attempt, error))
-        }
-        Settlement::Dead { attempt, reason, error } => {
-            let what = (DEAD, kept(reason));
-            rows.dead.push(Moved { lease, id, attempt: stored(*attempt), what });
-            error.as_ref().map(|error| (attempt, error))
-        }
-        Settlement::Cancelled { attempt, reason } => {
-            let what = (CANCELLED, kept(reason));
-            rows.dead.push(Moved { lease, id, attempt: stored(*attempt), what });
-            None
-        }
-    };
-    if let Some((attempt, error)) = error {
-        rows.errors.push(Moved { lease, id, attempt: stored(*attempt), what: kept(error) });
-    }
-    if staying {
-        rows.moved.push((lease, id));
-    }
-}
 
 fn report_lost(lease: Uuid, jobs: usize, held: &[Uuid]) {
     if jobs > 0 && !held.contains(&lease) {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::{MOST, Shared, Worker, is_over, random, until};
+use super::settings::MOST;
+use super::{Shared, Worker, is_over, random, until};
 use crate::options::after;
 use crate::store::Session;
 use crate::store::lead::Candidate;

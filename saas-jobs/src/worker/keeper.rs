@@ -11,12 +11,12 @@ use sqlx::{Connection, Pool};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::completer::put;
 use super::lease::Epoch;
+use super::placing::put;
 use super::{Shared, is_over, random, until};
 use crate::options::after;
 use crate::settle::{Attempts, Ending, settle};
-use crate::store::{self, MOST_CLAIMED, Placement, Session, acquire, can_spare, count};
+use crate::store::{self, MOST_CLAIMED, Placement, Session, acquire, can_spare, count, in_time};
 use crate::{Backend, Policy, metrics};
 
 /// How often due jobs are looked for.
@@ -213,9 +213,13 @@ pub(super) async fn promote<DB: Backend, C>(
     let how = shared.queue.statements;
     let mut total = 0;
     loop {
-        let mut session = Session::short(&shared.pool, how).await?;
-        let promoted = DB::promote(session.connection(), now, how).await?;
-        session.commit().await?;
+        let promoted = in_time::<DB, _>(async {
+            let mut session = Session::<DB>::short(&shared.pool, how).await?;
+            let promoted = DB::promote(session.connection(), now, how).await?;
+            session.commit().await?;
+            Ok(promoted)
+        });
+        let promoted = promoted.await?;
         total += promoted;
         if promoted < MOST_CLAIMED as u64 {
             break;
@@ -229,40 +233,48 @@ pub(super) async fn promote<DB: Backend, C>(
 
 /// Takes back the jobs of dead workers, with their attempt counted, and those whose claim broke off.
 pub(super) async fn rescue<DB: Backend, C>(shared: &Shared<DB, C>) -> Result<usize, sqlx::Error> {
-    let how = shared.queue.statements;
     let doubtful = shared.doubtful();
     let mut total = 0;
     loop {
         let looked = Instant::now();
-        let now = shared.queue.clock.now();
-        let mut session = Session::<DB>::atomic(&shared.pool).await?;
-        let (leases, stranded) = DB::strand(session.connection(), now, &doubtful, how).await?;
-        if !leases.is_empty() {
-            let mut rows = Placement { closing: leases.clone(), ..Placement::default() };
-            for job in &stranded {
-                let attempts =
-                    Attempts { before: count(job.attempt), max: count(job.max_attempts) };
-                let ending = if doubtful.contains(&job.lease) {
-                    Ending::Unstarted
-                } else {
-                    Ending::Abandoned("the worker that ran it died".to_owned())
-                };
-                let settlement = settle(ending, attempts, &Policy::new(), now, random());
-                put(&mut rows, job.lease, job.id, &settlement, false);
-            }
-            DB::place(session.connection(), &rows, now, how).await?;
-        }
-        session.commit().await?;
+        let (leases, jobs) = in_time::<DB, _>(rescue_some(shared, &doubtful)).await?;
         shared.trust(&leases, looked);
         if leases.is_empty() {
             break;
         }
-        total += stranded.len();
-        metrics::rescued(stranded.len());
-        tracing::warn!(jobs = stranded.len(), "took back the jobs of dead workers");
+        total += jobs;
+        metrics::rescued(jobs);
+        tracing::warn!(jobs, "took back the jobs of dead workers");
     }
     if total > 0 {
         shared.queue.wake_here();
     }
     Ok(total)
+}
+
+/// The leases of one go, and how many jobs they held.
+async fn rescue_some<DB: Backend, C>(
+    shared: &Shared<DB, C>,
+    doubtful: &[Uuid],
+) -> Result<(Vec<Uuid>, usize), sqlx::Error> {
+    let how = shared.queue.statements;
+    let now = shared.queue.clock.now();
+    let mut session = Session::<DB>::atomic(&shared.pool).await?;
+    let (leases, stranded) = DB::strand(session.connection(), now, doubtful, how).await?;
+    if !leases.is_empty() {
+        let mut rows = Placement { closing: leases.clone(), ..Placement::default() };
+        for job in &stranded {
+            let attempts = Attempts { before: count(job.attempt), max: count(job.max_attempts) };
+            let ending = if doubtful.contains(&job.lease) {
+                Ending::Unstarted
+            } else {
+                Ending::Abandoned("the worker that ran it died".to_owned())
+            };
+            let settlement = settle(ending, attempts, &Policy::new(), now, random());
+            put(&mut rows, job.lease, job.id, &settlement, false);
+        }
+        DB::place(session.connection(), &rows, now, how).await?;
+    }
+    session.commit().await?;
+    Ok((leases, stranded.len()))
 }

@@ -17,6 +17,8 @@ pub(crate) struct Lease {
     pub(crate) queue: Arc<str>,
     /// How many jobs it holds.
     pub(crate) size: usize,
+    /// Whether they are under a limit.
+    pub(crate) limited: bool,
 }
 
 /// One registration of a worker: it is renewed or it lapses, and is never revived.
@@ -31,7 +33,9 @@ impl Lease {
     /// Jobs that were claimed together.
     pub(super) fn hold(request: ClaimRequest, epoch: &Arc<Epoch>, jobs: Vec<Claimed>) -> Vec<Held> {
         let (id, queue) = (request.lease, request.queue.into());
-        let lease = Arc::new(Self { id, epoch: Arc::clone(epoch), queue, size: jobs.len() });
+        // Lanes under limits are the negative ones, and such a lease has one of them.
+        let (size, limited) = (jobs.len(), jobs.first().is_some_and(|job| job.lane < 0));
+        let lease = Arc::new(Self { id, epoch: Arc::clone(epoch), queue, size, limited });
         jobs.into_iter().map(|job| Held { lease: Arc::clone(&lease), job }).collect()
     }
 }

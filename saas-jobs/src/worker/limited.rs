@@ -14,7 +14,7 @@ use super::lanes::Lanes;
 use super::lease::{Epoch, Lease};
 use super::pace;
 use crate::Backend;
-use crate::store::{ClaimRequest, LimitedLane, MOST_LANES, Session, Taken, Turn};
+use crate::store::{ClaimRequest, LimitedLane, MOST_LANES, Session, Taken, Turn, in_time};
 
 /// How often a worker that was told of limits looks for jobs under them while it is busy.
 const LOOK: Duration = Duration::from_millis(50);
@@ -30,6 +30,8 @@ pub(super) struct Limited {
     queue: String,
     lanes: Lanes,
     looked: Option<Instant>,
+    /// Whether jobs waited for others to end when it looked.
+    blocked: bool,
     /// Behind which lane to look.
     after: i32,
     /// Limits that nobody has told, of which the log was told.
@@ -50,7 +52,19 @@ enum Claim {
 impl Limited {
     pub(super) fn new(queue: &str) -> Self {
         let (queue, lanes) = (queue.to_owned(), Lanes::default());
-        Self { queue, lanes, looked: None, after: i32::MIN, untold: HashSet::new() }
+        Self { queue, lanes, looked: None, blocked: false, after: i32::MIN, untold: HashSet::new() }
+    }
+
+    /// Whether some of its jobs wait for others to end.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    /// Some have ended: those that waited for it may look at once.
+    pub(super) fn freed(&mut self) {
+        if self.blocked {
+            self.looked = None;
+        }
     }
 
     /// Claims what limits leave of what is wanted; returns whether there was anything.
@@ -64,10 +78,16 @@ impl Limited {
             return Ok(false);
         }
         let how = shared.queue.statements;
-        let mut session = Session::single(&shared.pool, how).await?;
-        let lanes = DB::limited_lanes(session.connection(), &self.queue, self.after, how).await?;
-        session.commit().await?;
+        let lanes = in_time::<DB, _>(async {
+            let mut session = Session::<DB>::single(&shared.pool, how).await?;
+            let conn = session.connection();
+            let lanes = DB::limited_lanes(conn, &self.queue, self.after, how).await?;
+            session.commit().await?;
+            Ok(lanes)
+        });
+        let lanes = lanes.await?;
         self.looked = Some(Instant::now());
+        self.blocked = false;
         self.after =
             lanes.last().filter(|_| lanes.len() == MOST_LANES).map_or(i32::MIN, |last| last.lane);
         self.lanes.found(lanes.iter().map(|lane| lane.lane));
@@ -91,12 +111,18 @@ impl Limited {
                 tries += 1;
                 match claim(shared, epoch, &self.queue, lane, want).await? {
                     Claim::Jobs(held) => {
+                        // The limit may be why.
+                        self.blocked |= held.len() < want;
                         claimed.extend(held.iter().map(|held| held.job.lane));
                         shared.buffer.push(held);
                     }
-                    Claim::Nothing => blocked.push(lane.lane),
+                    Claim::Nothing => {
+                        blocked.push(lane.lane);
+                        self.blocked = true;
+                    }
                     Claim::Exhausted => {
                         blocked.push(lane.lane);
+                        self.blocked = true;
                         exhausted.insert(lane.name.clone());
                     }
                     Claim::Untold => {
@@ -128,8 +154,13 @@ async fn claim<DB: Backend, C: Send + Sync + 'static>(
     let Some(limit) = &lane.limit else { return Ok(Claim::Untold) };
     let how = shared.queue.statements;
     let now = shared.queue.clock.now();
-    let mut session = Session::<DB>::atomic(&shared.pool).await?;
-    let Some(used) = DB::lock_limit(session.connection(), lane, how).await? else {
+    let locked = in_time::<DB, _>(async {
+        let mut session = Session::<DB>::atomic(&shared.pool).await?;
+        let used = DB::lock_limit(session.connection(), lane, how).await?;
+        Ok((session, used))
+    });
+    let (mut session, used) = locked.await?;
+    let Some(used) = used else {
         session.commit().await?;
         return Ok(Claim::Nothing);
     };
@@ -148,7 +179,7 @@ async fn claim<DB: Backend, C: Send + Sync + 'static>(
         from: Turn::Lane { lane: lane.lane, most_log2, marks: Default::default() },
     };
     let reserved = Reserved::new(shared, 1 << most_log2);
-    let claimed = async {
+    let claimed = in_time::<DB, _>(async {
         let jobs = DB::claim(session.connection(), &request, how).await?;
         if !jobs.is_empty() {
             let taken = Taken {
@@ -163,7 +194,7 @@ async fn claim<DB: Backend, C: Send + Sync + 'static>(
         }
         session.commit().await?;
         Ok(jobs)
-    };
+    });
     // The database may have done what we did not hear of: the lease is looked for later.
     let jobs = claimed.await.inspect_err(|_: &sqlx::Error| shared.doubt(request.lease))?;
     reserved.keep(jobs.len());

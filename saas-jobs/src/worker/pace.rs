@@ -10,7 +10,7 @@ use crate::store::{Claimed, MOST_CLAIMED, PRIORITIES};
 const AHEAD: Duration = Duration::from_millis(100);
 
 /// The most jobs it holds beyond those that run.
-const MOST_AHEAD: usize = 2 * MOST_CLAIMED;
+const MOST_AHEAD: usize = 4 * MOST_CLAIMED;
 
 /// How many more of them may be of lanes that have just found jobs.
 const SPARE: usize = 64;

@@ -13,7 +13,7 @@ use tracing::Instrument;
 
 use super::Shared;
 use super::buffer::Held;
-use super::completer::{Ended, Finished};
+use super::ended::{Ended, Finished};
 use super::registry;
 use crate::context::Ticket;
 use crate::outcome::Verdict;

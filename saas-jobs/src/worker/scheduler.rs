@@ -1,18 +1,22 @@
 //! Fires what is due: one worker at a time, for as long as its term lasts.
 
+mod in_code;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use sqlx::Connection;
 use uuid::Uuid;
 
-use super::{Shared, Worker, until};
+pub(super) use self::in_code::InCode;
+use super::{Shared, until};
 use crate::options::after;
 use crate::store::Session;
 use crate::store::lead::Candidate;
 use crate::store::schedule::MOST_FIRED;
-use crate::{Backend, Error, Job, Schedule, StoredSchedule};
+use crate::{Backend, Error, StoredSchedule};
 
 /// What the leader leads.
 const DUTY: &str = "schedules";
@@ -23,87 +27,14 @@ const LOOK: Duration = Duration::from_secs(1);
 /// From how many runs on a transaction ends: those who wait for the lead do not wait for long.
 const MOST_RUNS: u64 = 500;
 
-/// What a worker defines before it fires anything.
-#[derive(Debug, Default)]
-pub(super) struct InCode {
-    schedules: Vec<StoredSchedule>,
-    prunes: bool,
-    refused: Option<Error>,
-}
-
-impl InCode {
-    /// Refuses to start with what cannot be stored.
-    pub(super) fn check(&mut self) -> Result<(), Error> {
-        self.refused.take().map_or(Ok(()), Err)
-    }
-
-    fn add(&mut self, schedule: StoredSchedule) -> Result<(), Error> {
-        if self.schedules.iter().any(|other| other.name == schedule.name) {
-            let problem = "the worker has another of this name".to_owned();
-            return Err(Error::Schedule { name: schedule.name, problem });
-        }
-        self.schedules.push(schedule);
-        Ok(())
-    }
-}
-
-impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
-    /// Has a job enqueued again and again: the schedule is stored when the worker starts, as
-    /// [`Queue::schedule`](crate::Queue::schedule) stores it. Any worker of the queue may fire it,
-    /// and one that knows the kind runs it.
-    ///
-    /// A schedule that is taken out of the code stays in the database and fires on, since another
-    /// program, or another release of this one, may still mean it: delete it by
-    /// [`Queue::unschedule`](crate::Queue::unschedule), or have all workers
-    /// [prune](Self::prune_schedules).
-    ///
-    /// ```
-    /// # use saas_jobs::{Backend, Error, Job, JobContext, JobResult, Missed, Outcome, Queue, Run, Schedule, Worker};
-    /// # #[derive(serde::Serialize, serde::Deserialize)]
-    /// # struct Report { days: u8 }
-    /// # impl Job for Report { const KIND: &'static str = "report"; }
-    /// # impl Run<()> for Report {
-    /// #     async fn run(self, _: JobContext<'_, ()>) -> JobResult { Ok(Outcome::done()) }
-    /// # }
-    /// # fn worker<DB: Backend>(pool: sqlx::Pool<DB>, queue: Queue<DB>) -> Result<Worker<DB, ()>, Error> {
-    /// let weekly = Schedule::cron("weekly report", "0 9 * * MON")?
-    ///     .zone("Australia/Sydney")?
-    ///     .missed(Missed::Coalesce);
-    /// Ok(Worker::new(pool, queue, ()).register::<Report>().schedule(weekly, Report { days: 7 }))
-    /// # }
-    /// ```
-    ///
-    /// Two schedules of one name, and a job that cannot be stored, are the error that
-    /// [`run_until`](Self::run_until) returns at once.
-    #[must_use]
-    #[allow(clippy::needless_pass_by_value)] // As every other job is given.
-    pub fn schedule<J: Job>(mut self, schedule: Schedule, job: J) -> Self {
-        let in_code = &mut self.settings.schedules;
-        let added = schedule.of(&job, true).and_then(|schedule| in_code.add(schedule));
-        if let Err(error) = added {
-            in_code.refused = Some(error);
-        }
-        self
-    }
-
-    /// Deletes, when the worker starts, the schedules that some worker has defined in code and this
-    /// one does not; those that were defined at run time stay. For programs whose workers all define
-    /// the same schedules.
-    #[must_use]
-    pub fn prune_schedules(mut self) -> Self {
-        self.settings.schedules.prunes = true;
-        self
-    }
-}
-
 /// What the scheduler of one worker remembers.
 pub(super) struct Lead {
     /// `None` for one who does not ask to lead.
     holder: Option<Uuid>,
     /// Until when it need not ask again.
     renew_at: Option<DateTime<Utc>>,
-    /// Schedules that cannot be read, of which the log was told.
-    unreadable: HashSet<String>,
+    /// Schedules that cannot be fired, of which the log was told.
+    left: HashSet<String>,
 }
 
 impl Lead {
@@ -113,7 +44,7 @@ impl Lead {
 
     /// Fires beside whoever leads, which is harmless.
     pub(super) fn nobodys() -> Self {
-        Self { holder: None, renew_at: None, unreadable: HashSet::new() }
+        Self { holder: None, renew_at: None, left: HashSet::new() }
     }
 }
 
@@ -197,7 +128,7 @@ pub(super) async fn fire<DB: Backend, C>(
 ) -> Result<bool, Error> {
     let (how, term) = (shared.queue.statements, shared.settings.lease);
     let mut behind = (DateTime::UNIX_EPOCH, String::new());
-    let mut total = 0;
+    let (mut total, mut apart) = (0, false);
     loop {
         let now = shared.queue.clock.now();
         let mut session = Session::<DB>::atomic(&shared.pool).await?;
@@ -211,31 +142,23 @@ pub(super) async fn fire<DB: Backend, C>(
             }
         }
         let due = DB::due_schedules(conn, now, &behind, how).await?;
-        let (mut runs, mut last) = (0, None);
-        for schedule in &due {
-            last = Some(schedule);
-            match shared.queue.fire(conn, schedule, now).await {
-                Ok(new) => runs += new,
-                // A newer release may know what to make of it.
-                Err(error @ Error::Schedule { .. }) => {
-                    if lead.unreadable.insert(schedule.name.clone()) {
-                        tracing::error!(%error, "a stored schedule is left to others");
-                    }
-                }
-                Err(error) => return Err(error),
+        let fired = match fire_these(shared, lead, conn, &due, now, apart).await {
+            Err(Error::Database(error)) if error.as_database_error().is_some() && !apart => {
+                // One that the database refuses must not hold up the others.
+                session.rollback().await?;
+                apart = true;
+                continue;
             }
-            if runs >= MOST_RUNS {
-                break;
-            }
-        }
+            fired => fired?,
+        };
         session.commit().await?;
         lead.renew_at = lead.holder.map(|_| after(now, term / 3));
-        if runs > 0 {
+        if fired.runs > 0 {
             shared.queue.wake();
         }
-        total += runs;
-        let more = due.len() == MOST_FIRED || runs >= MOST_RUNS;
-        let last = last.filter(|_| more).and_then(|last| Some((last.next_at?, &last.name)));
+        total += fired.runs;
+        let more = due.len() == MOST_FIRED || fired.runs >= MOST_RUNS;
+        let last = fired.last.filter(|_| more).and_then(|last| Some((last.next_at?, &last.name)));
         let Some((at, name)) = last else { break };
         behind = (at, name.clone());
     }
@@ -243,6 +166,70 @@ pub(super) async fn fire<DB: Backend, C>(
         tracing::debug!(runs = total, "fired schedules");
     }
     Ok(true)
+}
+
+/// What came of firing some.
+struct Fired<'d> {
+    runs: u64,
+    last: Option<&'d StoredSchedule>,
+}
+
+/// Fires these schedules in one transaction, each behind a savepoint of its own if `apart`.
+async fn fire_these<'d, DB: Backend, C>(
+    shared: &Shared<DB, C>,
+    lead: &mut Lead,
+    conn: &mut DB::Connection,
+    due: &'d [StoredSchedule],
+    now: DateTime<Utc>,
+    apart: bool,
+) -> Result<Fired<'d>, Error> {
+    let mut fired = Fired { runs: 0, last: None };
+    for schedule in due {
+        fired.last = Some(schedule);
+        let runs = match apart {
+            true => fire_apart(shared, conn, schedule, now).await,
+            false => shared.queue.fire(conn, schedule, now).await,
+        };
+        match runs {
+            Ok(new) => fired.runs += new,
+            Err(error) if is_its_own(&error, apart) => {
+                if lead.left.insert(schedule.name.clone()) {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, schedule.name, "a schedule cannot be fired here");
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        if fired.runs >= MOST_RUNS {
+            break;
+        }
+    }
+    Ok(fired)
+}
+
+async fn fire_apart<DB: Backend, C>(
+    shared: &Shared<DB, C>,
+    conn: &mut DB::Connection,
+    schedule: &StoredSchedule,
+    now: DateTime<Utc>,
+) -> Result<u64, Error> {
+    let mut savepoint = conn.begin().await?;
+    let fired = shared.queue.fire(&mut savepoint, schedule, now).await;
+    match fired {
+        Ok(_) => savepoint.commit().await?,
+        Err(_) => savepoint.rollback().await?,
+    }
+    fired
+}
+
+/// Whether the schedule is at fault and others are not: a newer release may know what to make of it,
+/// or the database refuses what it would store.
+fn is_its_own(error: &Error, apart: bool) -> bool {
+    match error {
+        Error::Schedule { .. } => true,
+        Error::Database(error) => apart && error.as_database_error().is_some(),
+        _ => false,
+    }
 }
 
 async fn next_due<DB: Backend, C>(

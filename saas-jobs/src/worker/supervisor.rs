@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::claimer::Claiming;
-use super::completer::{Ended, Finished};
+use super::ended::{Ended, Finished};
 #[cfg(feature = "cron")]
 use super::scheduler;
 use super::{Shared, claimer, completer, keeper, random, retainer, runner, until};

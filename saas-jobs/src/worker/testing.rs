@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::claimer::claim;
-use super::completer::{Completer, Ended, Finished};
+use super::completer::Completer;
+use super::ended::{Ended, Finished};
 use super::limited::Limited;
 #[cfg(feature = "cron")]
 use super::scheduler::{self, Lead};

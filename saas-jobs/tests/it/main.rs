@@ -5,6 +5,7 @@
 #[macro_use]
 mod every;
 
+mod clocks;
 mod conformance;
 mod ends;
 mod fairness;

@@ -56,6 +56,23 @@ pub(crate) async fn pgbouncer(turned: bool) -> Site<sqlx::Postgres> {
     site(db.app.clone(), Statements::Unnamed, turned, End::Postgres(Box::new(db), name))
 }
 
+/// In a database that has no letters beyond Latin 1.
+pub(crate) async fn latin1() -> Site<sqlx::Postgres> {
+    let name = database(true);
+    let url = saas_testkit::required("TEST_POSTGRES_SUPERUSER_URL", "postgres");
+    let owner = saas_testkit::required("TEST_POSTGRES_OWNER_URL", "postgres");
+    let owner: sqlx::postgres::PgConnectOptions = owner.parse().unwrap();
+    let mut conn = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    let create = format!(
+        "create database \"{name}\" owner \"{}\" template template0 encoding 'LATIN1' locale 'C'",
+        owner.get_username()
+    );
+    sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut conn).await.unwrap();
+    let db = saas_testkit::postgres(&name).await;
+    prepare(&db).await;
+    site(db.app.clone(), Statements::Named, false, End::Postgres(Box::new(db), name))
+}
+
 /// On a PostgreSQL of the test's own.
 pub(crate) async fn of_its_own(db: Postgres, how: Statements) -> Site<sqlx::Postgres> {
     prepare(&db).await;
@@ -153,6 +170,14 @@ impl<DB: Backend> Site<DB> {
         let mut query = QueryBuilder::<DB>::new("select job from effects where note = ");
         DB::push_bind(&mut query, &note.to_owned());
         DB::fetch_all(&mut tx, query, self.how).await.unwrap().len()
+    }
+
+    /// Runs a statement as who owns the tables.
+    pub(crate) async fn define(&self, postgres: &'static str, sqlite: &'static str) {
+        match &self.end {
+            End::Sqlite(db) => drop(sqlx::raw_sql(sqlite).execute(&db.pool).await.unwrap()),
+            End::Postgres(db, _) => drop(sqlx::raw_sql(postgres).execute(&db.owner).await.unwrap()),
+        }
     }
 
     /// Where the database is, for a process of its own.

@@ -20,6 +20,7 @@ on_every_database! {
         a_worker_that_is_told_times_without_end_works_and_stops,
         a_key_whose_job_cannot_be_stored_stays_free,
         lanes_that_a_limit_blocks_leave_their_slots_to_others,
+        a_cap_lets_the_next_begin_as_soon_as_one_has_ended,
         one_connection_is_enough_for_a_worker_with_a_limit;
 }
 
@@ -31,6 +32,8 @@ enum Slip {
     Error,
     /// It completes its job in two transactions.
     Twice(String),
+    /// Its error is in no letters that everybody has.
+    Strange,
 }
 
 impl Job for Slip {
@@ -70,6 +73,7 @@ impl<DB: Backend> Run<App<DB>> for Slip {
                 std::future::pending().await
             }
             Self::Error => Err(Unspeakable.into()),
+            Self::Strange => Err("what is \u{6f22}?".into()),
             Self::Twice(note) => {
                 let app = cx.context();
                 let mut receipts = Vec::new();
@@ -206,6 +210,27 @@ async fn lanes_that_a_limit_blocks_leave_their_slots_to_others<DB: Backend>(site
     assert_eq!(app.runs().len(), 3);
 }
 
+async fn a_cap_lets_the_next_begin_as_soon_as_one_has_ended<DB: Backend>(site: &Site<DB>) {
+    const RARELY: Duration = Duration::from_secs(60);
+    let app = App::new(&site.pool, &site.queue);
+    let mut last = None;
+    for _ in 0..20 {
+        let options = site.options().limit(site.name.clone());
+        last = Some(site.enqueue_with(Act::Done, options).await);
+    }
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    // Nobody tells it when to look, but the jobs that end.
+    let worker = site
+        .worker(&app)
+        .poll(RARELY, RARELY)
+        .limit(Limit::new(site.name.clone()).at_once(1))
+        .register::<Act>();
+    let worker = tokio::spawn(worker.run_until(async move { drop(stopped.await) }));
+    site.until(last.unwrap(), JobState::Done).await;
+    stop.send(()).unwrap();
+    worker.await.unwrap().unwrap();
+}
+
 async fn one_connection_is_enough_for_a_worker_with_a_limit<DB: Backend>(site: &Site<DB>) {
     let connect = (*site.pool.connect_options()).clone();
     let pool = site.pool.options().clone().max_connections(1).connect_lazy_with(connect);
@@ -220,4 +245,18 @@ async fn one_connection_is_enough_for_a_worker_with_a_limit<DB: Backend>(site: &
     site.until(id, JobState::Done).await;
     stop.send(()).unwrap();
     worker.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_in_letters_that_the_database_has_not_is_recorded_beside_others() {
+    let site = crate::site::latin1().await;
+    let app = App::new(&site.pool, &site.queue);
+    let strange = site.enqueue_with(Slip::Strange, site.options()).await;
+    let other = site.enqueue(Act::Done).await;
+    let drained = site.worker(&app).register::<Slip>().register::<Act>().drain().await.unwrap();
+    assert_eq!((drained.dead, drained.done), (1, 1));
+    let status = site.job(strange).await;
+    assert_eq!(status.last_error.unwrap().error, "what is \\u{6f22}?");
+    assert_eq!(site.job(other).await.state, JobState::Done);
+    site.end().await;
 }

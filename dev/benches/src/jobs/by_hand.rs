@@ -55,7 +55,7 @@ const CLAIM: &str = "
         order by id limit 512 for update skip locked
     ), taken as (
         delete from saas.jobs_ready where ctid = any(array(select spot from picked))
-        returning id, attempt
+        returning id, coalesce(attempt, 0::smallint) as attempt
     ), lease as (
         insert into saas.jobs_lease (lease_id, worker_id, ids)
         select $2, $3, array_agg(id) from taken having count(*) > 0

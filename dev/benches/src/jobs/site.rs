@@ -93,7 +93,7 @@ impl Site {
     }
 
     /// The position in the write-ahead log, in bytes.
-    async fn written(&self) -> Result<i64> {
+    pub(super) async fn written(&self) -> Result<i64> {
         let position = "select (pg_current_wal_lsn() - '0/0')::bigint";
         Ok(sqlx::query_scalar(position).fetch_one(&self.pool).await?)
     }

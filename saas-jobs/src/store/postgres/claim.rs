@@ -10,17 +10,22 @@ use crate::store::{
 };
 
 /// Moves what was picked into a lease. A worker that was taken for dead gets nothing.
+///
+/// It does not wait for the disk: should the server fall over with it, the jobs are ready again, and who
+/// ran them is fenced out. Nothing durable can depend on it, since whatever commits later and waits
+/// flushes it as well. Under a limit, in a negative lane, it waits, for caps to hold then too.
 macro_rules! lease {
     ($($picked:expr),*) => {
         concat!(
             "with recursive ", $($picked,)* ", taken as (
                 delete from saas.jobs_ready where ctid = any(array(select spot from picked))
                 and exists (select from saas.jobs_worker where worker_id = $3)
-                returning id, attempt, lane
+                returning id, coalesce(attempt, 0::smallint) as attempt, lane
             ), lease as (
                 insert into saas.jobs_lease (lease_id, worker_id, ids, attempts)
                 select $2, $3, array_agg(id), case when max(attempt) > 0 then array_agg(attempt) end
-                from taken having count(*) > 0
+                from taken having count(*) > 0 and case when min(lane) < 0 then true
+                    else set_config('synchronous_commit', 'off', true) = 'off' end
             )
             select taken.id, taken.attempt, taken.lane, j.max_attempts, j.priority, j.version,
                 j.tenant_id, j.kind, j.args, j.trace

@@ -11,7 +11,7 @@ use crate::{JobId, JobState, JobStatus, QueueStats};
 
 const STATUS: &str = "
     select j.kind, j.queue, j.max_attempts, j.tenant_id,
-        r.attempt, l.attempt, l.run_at, d.attempt, d.state, d.reason, x.attempt,
+        case when r.id is not null then coalesce(r.attempt, 0::smallint) end, l.attempt, l.run_at, d.attempt, d.state, d.reason, x.attempt,
         e.attempt, e.failed_at, e.error
     from saas.jobs j
     left join saas.jobs_ready r
@@ -55,7 +55,7 @@ const STATS: &str = "
 
 const WAITING: &str = "
     select j.id, j.version, j.args::text, j.queue, j.priority, j.tenant_id, j.trace,
-        coalesce(r.attempt, l.attempt), l.run_at
+        coalesce(r.attempt, l.attempt, 0::smallint), l.run_at
     from saas.jobs j
     left join saas.jobs_ready r
         on r.queue = j.queue and r.lane = coalesce(j.lane, 0) and r.priority = j.priority and r.id = j.id

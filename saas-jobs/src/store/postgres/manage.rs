@@ -69,7 +69,7 @@ macro_rules! waiting {
                 delete from saas.jobs_ready r using body j
                 where r.queue = j.queue and r.lane = j.lane and r.priority = j.priority
                     and r.id = j.id
-                returning r.attempt
+                returning coalesce(r.attempt, 0::smallint) as attempt
             ), later as (
                 delete from saas.jobs_later l using body j where l.id = j.id returning l.attempt
             ), waiting as (

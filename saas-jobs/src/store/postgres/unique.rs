@@ -33,7 +33,7 @@ const REPLACE: &str = "
         delete from saas.jobs_ready r using saas.jobs j
         where j.id = $1 and r.queue = j.queue and r.lane = coalesce(j.lane, 0)
             and r.priority = j.priority and r.id = j.id
-        returning r.attempt
+        returning coalesce(r.attempt, 0::smallint) as attempt
     ), later as (
         delete from saas.jobs_later where id = $1 returning attempt
     ), waiting as (

@@ -4,14 +4,14 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, SqliteConnection};
 use uuid::Uuid;
 
-use super::{moment, named};
+use super::{holds, moment, named};
 use crate::status::LastError;
 use crate::store::packed::{attempt_at, unpack_ids};
 use crate::store::{Answer, CANCELLED, Inspects, Records, WaitingJob, count};
 use crate::{JobId, JobState, JobStatus, QueueStats};
 
-const STATUS: &str = "
-    select j.kind, j.queue, j.max_attempts, j.tenant_id,
+const STATUS: &str = concat!(
+    "select j.kind, j.queue, j.max_attempts, j.tenant_id,
         r.attempt, l.attempt, l.run_at, d.attempt, d.state, d.reason,
         e.attempt, e.failed_at, e.error, h.ids, h.attempts
     from saas_jobs j
@@ -21,14 +21,16 @@ const STATUS: &str = "
     left join saas_jobs_dead d on d.id = j.id
     left join saas_jobs_lease h on h.lease_id = (
         select held.lease_id from saas_jobs_lease held
-        where instr(held.ids, ?1) % 16 = 1 and not exists (
-            select 1 from saas_jobs_done o
-            where o.lease_id = held.lease_id and instr(o.ids, ?1) % 16 = 1
-        ) limit 1
+        where ",
+    holds!("held.ids", "?1"),
+    " and not exists (select 1 from saas_jobs_done o where o.lease_id = held.lease_id and ",
+    holds!("o.ids", "?1"),
+    ") limit 1
     )
     left join saas_jobs_error e on e.id = j.id
         and e.attempt = (select max(attempt) from saas_jobs_error where id = j.id)
-    where j.id = ?1 and (?2 is null or j.tenant_id = ?2)";
+    where j.id = ?1 and (?2 is null or j.tenant_id = ?2)"
+);
 
 const STATS: &str = "
     select queue, sum(ready), sum(later), 0, sum(dead), min(oldest)

@@ -3,7 +3,7 @@ use saas_core::sql::Statements;
 use sqlx::{Sqlite, SqliteConnection};
 use uuid::Uuid;
 
-use super::{micros, named};
+use super::{holds, micros, named};
 use crate::store::packed::{pack_ids, unpack_ids};
 use crate::store::{Answer, DONE, MOVED, Placement, Records};
 
@@ -38,12 +38,15 @@ const PLACE_ERROR: &str = "
     insert into saas_jobs_error (id, attempt, failed_at, error) values (?1, ?2, ?3, ?4)
     on conflict do nothing";
 
-const COMPLETE: &str = "
-    insert into saas_jobs_done (lease_id, finished_at, state, ids)
+const COMPLETE: &str = concat!(
+    "insert into saas_jobs_done (lease_id, finished_at, state, ids)
     select lease_id, ?3, ?4, ?2 from saas_jobs_lease
-    where lease_id = ?1 and instr(ids, ?2) % 16 = 1 and not exists (
-        select 1 from saas_jobs_done d where d.lease_id = ?1 and instr(d.ids, ?2) % 16 = 1
-    )";
+    where lease_id = ?1 and ",
+    holds!("ids", "?2"),
+    " and not exists (select 1 from saas_jobs_done d where d.lease_id = ?1 and ",
+    holds!("d.ids", "?2"),
+    ")"
+);
 
 // Differs: an error ends no transaction here, but a deferred foreign key without its parent does. No
 // lease has this id.

@@ -2,14 +2,16 @@ use saas_core::sql::Statements;
 use sqlx::{Sqlite, SqliteConnection};
 use uuid::Uuid;
 
-use super::{FENCE, micros, named};
+use super::{FENCE, holds, micros, named};
 use crate::store::{Answer, StepStore, Taking};
 
 const STEP: &str = "select result from saas_jobs_step where id = ?1 and name = ?2";
 
-const TAKE: &str = "
-    insert into saas_jobs_step (id, name, result, taken_at)
-    select ?2, ?3, ?4, ?5 from saas_jobs_lease where lease_id = ?1 and instr(ids, ?2) % 16 = 1";
+const TAKE: &str = concat!(
+    "insert into saas_jobs_step (id, name, result, taken_at)
+    select ?2, ?3, ?4, ?5 from saas_jobs_lease where lease_id = ?1 and ",
+    holds!("ids", "?2")
+);
 
 impl StepStore for Sqlite {
     fn step<'c>(

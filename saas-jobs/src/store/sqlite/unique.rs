@@ -3,7 +3,7 @@ use saas_core::sql::Statements;
 use sqlx::{Row, Sqlite, SqliteConnection};
 use uuid::Uuid;
 
-use super::{micros, moment, named, put_waiting, take_waiting};
+use super::{holds, micros, moment, named, put_waiting, take_waiting};
 use crate::store::{Answer, Holder, Key, Replacement, Uniques};
 
 const TAKE: &str = "
@@ -11,16 +11,19 @@ const TAKE: &str = "
     on conflict do nothing";
 
 // Differs: who asks holds the only write lock, so one statement sees all there is.
-const HOLDER: &str = "
-    select u.id, u.taken_at,
+const HOLDER: &str = concat!(
+    "select u.id, u.taken_at,
         exists (select 1 from saas_jobs_later l where l.id = u.id)
             or exists (select 1 from saas_jobs j join saas_jobs_ready r on r.queue = j.queue
                 and r.lane = coalesce(j.lane, 0) and r.priority = j.priority and r.id = j.id
                 where j.id = u.id),
-        exists (select 1 from saas_jobs_lease l where instr(l.ids, u.id) % 16 = 1 and not exists (
-            select 1 from saas_jobs_done d
-            where d.lease_id = l.lease_id and instr(d.ids, u.id) % 16 = 1))
-    from saas_jobs_unique u where u.kind = ?1 and u.tenant_id = ?2 and u.key = ?3";
+        exists (select 1 from saas_jobs_lease l where ",
+    holds!("l.ids", "u.id"),
+    " and not exists (select 1 from saas_jobs_done d where d.lease_id = l.lease_id and ",
+    holds!("d.ids", "u.id"),
+    "))
+    from saas_jobs_unique u where u.kind = ?1 and u.tenant_id = ?2 and u.key = ?3"
+);
 
 const PASS: &str = "
     update saas_jobs_unique set id = ?4, taken_at = ?5

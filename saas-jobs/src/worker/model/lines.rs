@@ -16,7 +16,7 @@ use crate::{Backend, lane};
 const POSTGRES: &str = "
     select format('body %s %s %s %s %s %s', id, tenant_id, coalesce(lane, 0), priority, max_attempts, args)
         from saas.jobs
-    union all select format('ready %s %s %s %s %s', id, lane, priority, attempt, queue)
+    union all select format('ready %s %s %s %s %s', id, lane, priority, coalesce(attempt, 0), queue)
         from saas.jobs_ready
     union all select format('later %s %s %s %s %s %s', id, lane, priority, attempt, queue,
         (extract(epoch from run_at) * 1000000)::bigint) from saas.jobs_later

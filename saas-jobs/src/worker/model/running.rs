@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::scripted::{Begun, Order};
 use crate::Backend;
-use crate::worker::completer::Finished;
+use crate::worker::ended::Finished;
 
 pub(super) struct Running<DB: Backend> {
     pub(super) lease: Uuid,

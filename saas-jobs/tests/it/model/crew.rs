@@ -46,9 +46,10 @@ impl<'s, DB: Backend> Crew<'s, DB> {
         self.begun += 1;
         // One thread: a handler that blocks it blocks its worker's heart.
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        runtime.spawn(self.history.clone().listen(number));
         let connected = runtime.spawn((self.connect)());
         let pool = connected.await.unwrap();
+        let line = runtime.spawn((self.connect)()).await.unwrap();
+        runtime.spawn(self.history.clone().listen(number, line));
         let hand = Hand { number, pool: pool.clone(), history: self.history.clone() };
         let queue: Queue<DB> = self.site.queue.clone();
         let worker = Worker::new(pool, queue, hand)

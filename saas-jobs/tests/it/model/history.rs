@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use saas_jobs::JobId;
+use saas_jobs::{Backend, JobId};
+use sqlx::Pool;
 
 use super::told::LEASE;
 
@@ -59,9 +60,13 @@ impl History {
         self.lock().snoozed.insert(job)
     }
 
-    /// Notes when the worker whose runtime this is, is silent.
-    pub(super) async fn listen(self, worker: usize) {
+    /// Notes when the worker whose runtime this is, is silent, be it that it cannot reach the database:
+    /// a slow disk keeps SQLite's write lock from its heart as well.
+    pub(super) async fn listen<DB: Backend>(self, worker: usize, line: Pool<DB>) {
         loop {
+            if let Ok(tx) = line.begin_with(crate::site::begin::<DB>()).await {
+                drop(tx.commit().await);
+            }
             let heard = self.lock().heard.insert(worker, Instant::now());
             if heard.is_some_and(|heard| heard.elapsed() > LEASE / 4) {
                 self.lock().silent.extend(heard.map(|heard| (worker, heard)));

@@ -8,6 +8,7 @@ on_every_database! {
         a_schedule_that_is_defined_again_keeps_its_time_and_its_pause,
         a_schedule_that_left_the_code_stays_unless_it_is_pruned,
         a_pause_is_no_outage,
+        a_schedule_that_the_database_refuses_holds_up_no_other,
         a_schedule_exists_if_the_callers_transaction_commits,
         schedules_are_listed_by_name_and_tenant,
         what_cannot_be_stored_is_refused;
@@ -92,6 +93,32 @@ async fn a_pause_is_no_outage<DB: Backend>(site: &Site<DB>) {
     site.clock.set(at("2026-01-01T06:00:00Z"));
     assert_eq!(worker(site, &app).drain().await.unwrap().done, 1);
     assert_eq!(due(&app, None), [at("2026-01-01T06:00:00Z")]);
+}
+
+async fn a_schedule_that_the_database_refuses_holds_up_no_other<DB: Backend>(site: &Site<DB>) {
+    site.define(
+        "create function refuse() returns trigger language plpgsql as $$
+            begin raise exception 'refused'; end $$;
+        create trigger refuse before insert on saas.jobs
+            for each row when (new.priority = 4) execute function refuse()",
+        "create trigger refuse before insert on saas_jobs when new.priority = 4
+            begin select raise(abort, 'refused'); end",
+    )
+    .await;
+    site.clock.set(at("2026-01-01T00:00:00Z"));
+    for (name, priority) in [("first", 2), ("refused", 4), ("third", 2)] {
+        schedule(site, cron(name, "0 9 * * *"), site.options().priority(priority)).await;
+    }
+    site.clock.set(at("2026-01-01T09:00:00Z"));
+    let app = App::new(&site.pool, &site.queue);
+    assert_eq!(worker(site, &app).drain().await.unwrap().done, 2);
+    let due: Vec<_> =
+        stored(site).await.into_iter().map(|known| (known.name, known.last_at)).collect();
+    let fired = Some(at("2026-01-01T09:00:00Z"));
+    let expected = [("first", fired), ("refused", None), ("third", fired)];
+    assert_eq!(due, expected.map(|(name, last)| (name.to_owned(), last)));
+    site.define("drop trigger refuse on saas.jobs", "drop trigger refuse").await;
+    assert_eq!(worker(site, &app).drain().await.unwrap().done, 1);
 }
 
 async fn a_schedule_exists_if_the_callers_transaction_commits<DB: Backend>(site: &Site<DB>) {
