@@ -15,6 +15,7 @@ mod placing;
 mod registry;
 mod retainer;
 mod retry;
+mod room;
 mod runner;
 #[cfg(feature = "cron")]
 mod scheduler;
@@ -29,11 +30,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use sqlx::Pool;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use self::buffer::Buffer;
 use self::registry::Registry;
+use self::room::Room;
 use self::settings::Settings;
 use self::shared::Shared;
 use crate::layer::Layers;
@@ -213,7 +215,7 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
             in_hand: AtomicUsize::new(0),
             unsettled: AtomicUsize::new(0),
             mean_run: AtomicU64::new(0),
-            recorded: Notify::new(),
+            room: Room::default(),
             freed: watch::Sender::new(()),
             stop: watch::Sender::new(false),
             abandon: watch::Sender::new(false),

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::lease::Lease;
 use crate::store::Claimed;
@@ -19,8 +19,6 @@ pub(super) struct Buffer {
     jobs: Mutex<Jobs>,
     /// One permit per job.
     filled: Semaphore,
-    /// Told after each job that leaves.
-    pub(super) taken: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +36,7 @@ impl Jobs {
 
 impl Buffer {
     pub(super) fn new() -> Self {
-        Self { jobs: Mutex::default(), filled: Semaphore::new(0), taken: Notify::new() }
+        Self { jobs: Mutex::default(), filled: Semaphore::new(0) }
     }
 
     pub(super) fn push(&self, jobs: Vec<Held>) {
@@ -57,9 +55,7 @@ impl Buffer {
     /// The next job; `None` when the buffer is closed.
     pub(super) async fn pop(&self) -> Option<Held> {
         self.filled.acquire().await.ok()?.forget();
-        let job = self.lock().pop();
-        self.taken.notify_one();
-        job
+        self.lock().pop()
     }
 
     /// The next job, if one is there.

@@ -87,8 +87,7 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
         }
         if pace::want(shared.load()) == 0 {
             tokio::select! {
-                () = shared.buffer.taken.notified() => {}
-                () = shared.recorded.notified() => {}
+                () = shared.room.told(first) => {}
                 _ = wakes.changed(), if first => told = true,
                 () = tokio::time::sleep(TOLD), if told => {}
                 _ = stop.changed() => {}
@@ -297,6 +296,9 @@ impl<DB: Backend, C> Drop for Reserved<'_, DB, C> {
     fn drop(&mut self) {
         self.shared.in_hand.fetch_sub(self.jobs, Ordering::Relaxed);
         self.shared.unsettled.fetch_sub(self.jobs, Ordering::Relaxed);
+        if self.jobs > 0 {
+            self.shared.room.tell();
+        }
     }
 }
 

@@ -154,7 +154,7 @@ impl<'s, DB: Backend, C: Send + Sync + 'static> Completer<'s, DB, C> {
                 return false;
             }
             self.shared.unsettled.fetch_sub(jobs, Ordering::Relaxed);
-            self.shared.recorded.notify_one();
+            self.shared.room.tell();
             if limited {
                 self.shared.freed.send_replace(());
             }

@@ -28,6 +28,7 @@ pub(super) async fn run<DB: Backend, C: Send + Sync + 'static>(
 ) {
     let mut abandon = shared.abandon.subscribe();
     while let Some(held) = shared.buffer.pop().await {
+        shared.room.tell();
         let ended = execute(&shared, held, &mut abandon).await;
         shared.in_hand.fetch_sub(1, Ordering::Relaxed);
         // The completer outlives the runners.

@@ -3,12 +3,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::Pool;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::buffer::Buffer;
 use super::pace;
 use super::registry::Registry;
+use super::room::Room;
 use super::settings::Settings;
 use crate::layer::Layers;
 use crate::scope::Contexts;
@@ -29,9 +30,8 @@ pub(super) struct Shared<DB: Backend, C> {
     pub(super) unsettled: AtomicUsize,
     /// Nanoseconds; 0 while unknown.
     pub(super) mean_run: AtomicU64,
-    /// Told after outcomes were recorded.
-    pub(super) recorded: Notify,
-    /// Told when some of them were under limits, which may let others begin.
+    pub(super) room: Room,
+    /// Told when jobs under limits were recorded, which may let others begin.
     pub(super) freed: watch::Sender<()>,
     pub(super) stop: watch::Sender<bool>,
     /// Running handlers are to be dropped.

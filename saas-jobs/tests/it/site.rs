@@ -153,7 +153,28 @@ impl<DB: Backend> Site<DB> {
             last = Some(status);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("the job did not become {state}: {last:?}");
+        let size = (self.pool.size(), self.pool.num_idle());
+        panic!(
+            "the job did not become {state}: {last:?}\npool {size:?}\n{}",
+            self.sessions().await.join("\n")
+        );
+    }
+
+    /// What the server is at, and which workers it knows.
+    async fn sessions(&self) -> Vec<String> {
+        const SESSIONS: &str = "
+            select format('%s %s %s %s %s: %s', pid, usename, state, wait_event, xact_start, query)
+            from pg_stat_activity where datname = current_database()
+            union all
+            select format('worker %s %s until %s', worker_id, name, expires_at)
+            from saas.jobs_worker
+            union all select format('now %s', now())";
+        match &self.end {
+            End::Sqlite(_) => Vec::new(),
+            End::Postgres(db, _) => {
+                sqlx::query_scalar(SESSIONS).fetch_all(&db.owner).await.unwrap_or_default()
+            }
+        }
     }
 
     /// Runs a statement with one text, as the application would.
