@@ -37,7 +37,7 @@ impl Store for Sqlite {
 }
 
 /// Whether a packed list of ids holds this one. It is nearly always where `instr` finds it first; only
-/// ids that were not made at chance may be found across two others before.
+/// ids that were not made by chance may be found across two others before.
 macro_rules! holds {
     ($ids:literal, $id:literal) => {
         concat!(
