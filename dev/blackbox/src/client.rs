@@ -36,6 +36,12 @@ impl Client {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
+    /// The same at another port.
+    #[must_use]
+    pub fn at(&self, port: u16) -> Self {
+        Self { port, ..self.clone() }
+    }
+
     /// The token it sends.
     pub fn token(&self) -> &str {
         self.token.as_deref().expect("a client with a token")

@@ -7,22 +7,30 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::print_stderr)]
 
+mod balancer;
 mod client;
+mod collector;
+mod kept;
 mod process;
 mod proxy;
 mod raw;
 mod reply;
 mod service;
+mod smtp;
 mod story;
 mod target;
 mod wait;
 
+pub use balancer::Balancer;
 pub use client::{Call, Client};
+pub use collector::Collector;
+pub use kept::Kept;
 pub use process::Process;
 pub use proxy::Proxy;
 pub use raw::{Connection, RawCall};
 pub use reply::Reply;
-pub use service::{OPERATOR_TOKEN, Service};
+pub use service::{OPERATOR_TOKEN, Service, free_port};
+pub use smtp::MailServer;
 pub use story::{Tenant, fresh, id, invoice_body, with_query};
 pub use target::{Database, Target};
 pub use wait::{PATIENCE, eventually};

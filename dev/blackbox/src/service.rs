@@ -39,8 +39,10 @@ impl Service {
     pub async fn install(target: Target) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("work")).expect("a working directory");
-        let mut settings =
-            BTreeMap::from([("OPERATOR_TOKEN".to_owned(), OPERATOR_TOKEN.to_owned())]);
+        // Nobody has to learn that a process is about to end, where a test does not say otherwise.
+        let settings = [("OPERATOR_TOKEN", OPERATOR_TOKEN), ("DRAIN_DELAY", "0")];
+        let mut settings: BTreeMap<_, _> =
+            settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         if target.database == Database::Postgres {
             let name =
                 postgres_fresh().await.app_options.get_database().expect("a name").to_owned();
@@ -61,6 +63,22 @@ impl Service {
             folder,
             settings,
             port,
+            process: None,
+        }
+    }
+
+    /// Another instance on the same database, with a folder and a port of its own; it does not run yet.
+    pub fn beside(&self) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("work")).expect("a working directory");
+        let port = free_port();
+        Self {
+            target: self.target,
+            output: Output::within(folder.path()),
+            folder,
+            settings: self.settings.clone(),
+            port,
+            anonymous: self.anonymous.at(port),
             process: None,
         }
     }
@@ -215,9 +233,9 @@ impl Drop for Service {
     }
 }
 
-/// Below the range from which the kernel serves outgoing connections, and apart from the ports of
-/// tests that run beside this one.
-fn free_port() -> u16 {
+/// A port that is free: below the range from which the kernel serves outgoing connections, and apart
+/// from the ports of tests that run beside this one.
+pub fn free_port() -> u16 {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
     loop {
         let number =

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::routes;
 
 /// actix-web, as what answers requests.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Actix;
 
 impl Server for Actix {
@@ -24,8 +24,11 @@ impl Server for Actix {
         stop: CancellationToken,
     ) -> Result<(), Error> {
         let idempotency = routes::idempotency(&app);
-        let router = move || routes::router(app.clone(), idempotency.clone());
-        let server = HttpServer::new(router)
+        let all = move || {
+            let idempotency = idempotency.clone();
+            routes::service(app.clone(), |routes| routes::all::<D>(idempotency, routes))
+        };
+        let server = HttpServer::new(all)
             .client_request_timeout(limits::HEAD)
             .keep_alive(KeepAlive::Timeout(limits::HEAD))
             // An answer is small and whole: waiting for more of it only delays it.
@@ -35,6 +38,22 @@ impl Server for Actix {
             .shutdown_signal(stop.cancelled_owned())
             .listen(listener)?;
         // Work whose client has left was handed over to the main runtime, and is waited for there.
+        Ok(server.run().await?)
+    }
+
+    async fn watch<D: Db>(
+        self,
+        app: App<D>,
+        listener: TcpListener,
+        stop: CancellationToken,
+    ) -> Result<(), Error> {
+        let server = HttpServer::new(move || routes::service(app.clone(), routes::watched::<D>))
+            .workers(1)
+            .client_request_timeout(limits::HEAD)
+            .keep_alive(KeepAlive::Timeout(limits::HEAD))
+            .shutdown_timeout(1)
+            .shutdown_signal(stop.cancelled_owned())
+            .listen(listener)?;
         Ok(server.run().await?)
     }
 }

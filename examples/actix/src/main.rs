@@ -1,4 +1,4 @@
-//! The invoicing service: `invoicing-actix [serve|api|work|migrate]`.
+//! The invoicing service: `invoicing-actix [serve|api|work|migrate|health]`.
 
 mod auth;
 mod extract;

@@ -2,10 +2,11 @@
 
 use std::future::ready;
 
+use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Next, from_fn};
-use actix_web::{Error, web};
+use actix_web::web::{self, ServiceConfig};
 use invoicing_domain::{App, Db, policy};
 use saas_core::Problem;
 use saas_idempotency::{IdempotencyMiddleware, SqlStore};
@@ -17,13 +18,14 @@ use crate::{auth, observe};
 
 /// What executes each request under a key once. Made once: it is about requests of the whole process.
 pub fn idempotency<D: Db>(app: &App<D>) -> IdempotencyMiddleware {
-    IdempotencyMiddleware::new(SqlStore::new(app.db.pool().clone())).policy(policy()).atomic()
+    let store = SqlStore::new(app.db.pool().clone()).statements(app.statements);
+    IdempotencyMiddleware::new(store).policy(policy()).atomic().statements(app.statements)
 }
 
-/// The whole service.
-pub fn router<D: Db>(
+/// A service with these routes.
+pub fn service<D: Db>(
     app: App<D>,
-    idempotency: IdempotencyMiddleware,
+    routes: impl FnOnce(&mut ServiceConfig),
 ) -> actix_web::App<
     impl ServiceFactory<
         ServiceRequest,
@@ -33,6 +35,25 @@ pub fn router<D: Db>(
         InitError = (),
     >,
 > {
+    actix_web::App::new()
+        .app_data(app)
+        .configure(routes)
+        .default_service(web::to(|| ready(Problem::new(404))))
+        .wrap(from_fn(observe::panicked))
+        .wrap(from_fn(observe::as_problem))
+        .wrap(from_fn(observe::request::<D, _>))
+}
+
+/// What whoever watches the process asks.
+pub fn watched<D: Db>(routes: &mut ServiceConfig) {
+    routes
+        .service(resource("/healthz", vec![get(healthz)]))
+        .service(resource("/readyz", vec![get(readyz::<D>)]))
+        .service(resource("/metrics", vec![get(metrics::<D>)]));
+}
+
+/// Everything.
+pub fn all<D: Db>(idempotency: IdempotencyMiddleware, routes: &mut ServiceConfig) {
     let keyed = |(name, route): Method| (name, route.wrap(idempotency.clone()));
     // On the method, not the path: what the path does not know is 405 whoever asks.
     let operators = |(name, route): Method| (name, route.wrap(from_fn(auth::operator::<D, _>)));
@@ -63,17 +84,9 @@ pub fn router<D: Db>(
         .service(
             resource("/tenants", vec![operators(post(create_tenant::<D>))])
                 .wrap(from_fn(admitted::<D, _>)),
-        );
-    actix_web::App::new()
-        .app_data(app)
-        .service(v1)
-        .service(resource("/healthz", vec![get(healthz)]))
-        .service(resource("/readyz", vec![get(readyz::<D>)]))
-        .service(resource("/metrics", vec![get(metrics::<D>)]))
-        .default_service(web::to(|| ready(Problem::new(404))))
-        .wrap(from_fn(observe::panicked))
-        .wrap(from_fn(observe::as_problem))
-        .wrap(from_fn(observe::request))
+        )
+        .service(resource("/openapi.json", vec![get(openapi)]));
+    routes.service(v1).configure(watched::<D>);
 }
 
 /// Lets so many requests in at once; who waits has not been read beyond the head.

@@ -4,7 +4,7 @@
 use invoicing_domain::customers::{self, Customer};
 use invoicing_domain::invoices::{self, Invoice};
 use invoicing_domain::send::{self, JobView};
-use invoicing_domain::{App, Db, health, tenants};
+use invoicing_domain::{App, Db, health, openapi, tenants};
 use saas_core::Problem;
 use saas_idempotency::{Idempotency, Reply};
 
@@ -24,6 +24,10 @@ pub async fn readyz<D: Db>(State(app): State<App<D>>) -> Answer {
 
 pub async fn metrics<D: Db>(State(app): State<App<D>>) -> Reply {
     app.metrics.show()
+}
+
+pub async fn openapi() -> Reply {
+    openapi::show()
 }
 
 pub async fn create_tenant<D: Db>(State(app): State<App<D>>, Body(body): Body) -> Answer {

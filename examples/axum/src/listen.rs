@@ -19,7 +19,7 @@ use crate::extract::Peer;
 use crate::routes;
 
 /// axum, as what answers requests.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Axum;
 
 impl Server for Axum {
@@ -34,6 +34,16 @@ impl Server for Axum {
         listen(tokio::net::TcpListener::from_std(listener)?, router, stop).await;
         // Work goes on though its client has left, and no connection waits for it.
         idempotency.finished().await;
+        Ok(())
+    }
+
+    async fn watch<D: Db>(
+        self,
+        app: App<D>,
+        listener: TcpListener,
+        stop: CancellationToken,
+    ) -> Result<(), Error> {
+        listen(tokio::net::TcpListener::from_std(listener)?, routes::watch(app), stop).await;
         Ok(())
     }
 }

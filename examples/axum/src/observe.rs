@@ -2,20 +2,26 @@
 
 use std::any::Any;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use invoicing_domain::observe::{self, Seen};
+use invoicing_domain::{App, Db};
 use tracing::Instrument;
 
 /// Gives every response an id of its own, never a replayed one, and measures it.
-pub async fn request(request: Request, next: Next) -> Response {
+pub async fn request<D: Db>(State(app): State<App<D>>, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let seen = Seen::begin(request.method().as_str(), path);
+    let traceparent = request.headers().get("traceparent").map(HeaderValue::as_bytes);
+    let seen = Seen::begin(request.method().as_str(), path, traceparent);
     let mut response = next.run(request).instrument(seen.span()).await;
     if let Ok(id) = HeaderValue::try_from(seen.end(response.status().as_u16())) {
         response.headers_mut().insert("x-request-id", id);
+    }
+    if app.ending.is_cancelled() {
+        // Its next request goes to another process.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use invoicing_domain::{App, Db, policy};
@@ -15,7 +15,8 @@ use crate::{auth, observe};
 
 /// What executes each request under a key once. Made once: it is about requests of the whole process.
 pub fn idempotency<D: Db>(app: &App<D>) -> IdempotencyLayer {
-    IdempotencyLayer::new(SqlStore::new(app.db.pool().clone())).policy(policy()).atomic()
+    let store = SqlStore::new(app.db.pool().clone()).statements(app.statements);
+    IdempotencyLayer::new(store).policy(policy()).atomic().statements(app.statements)
 }
 
 /// The whole service.
@@ -38,16 +39,29 @@ pub fn router<D: Db>(app: App<D>, idempotency: IdempotencyLayer) -> Router {
         .route("/jobs/{id}", get(get_job::<D>))
         .route_layer(from_fn_with_state(app.clone(), auth::tenant::<D>))
         .route("/tenants", operators(post(create_tenant::<D>)))
-        .route_layer(from_fn_with_state(app.clone(), admitted::<D>));
+        .route_layer(from_fn_with_state(app.clone(), admitted::<D>))
+        .route("/openapi.json", get(openapi));
+    observed(watched().nest("/api/v1", v1), app)
+}
+
+/// Only what whoever watches the process asks.
+pub fn watch<D: Db>(app: App<D>) -> Router {
+    observed(watched(), app)
+}
+
+fn watched<D: Db>() -> Router<App<D>> {
     Router::new()
-        .nest("/api/v1", v1)
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz::<D>))
         .route("/metrics", get(metrics::<D>))
+}
+
+fn observed<D: Db>(routes: Router<App<D>>, app: App<D>) -> Router {
+    routes
         .fallback(|| async { Problem::new(404) })
         .layer(CatchPanicLayer::custom(observe::panicked))
         .layer(map_response(observe::as_problem))
-        .layer(from_fn(observe::request))
+        .layer(from_fn_with_state(app.clone(), observe::request::<D>))
         .with_state(app)
 }
 

@@ -70,6 +70,9 @@ pub struct Gate {
 
 impl Gate {
     pub(crate) fn new(name: &'static str, slots: usize, places: usize) -> Self {
+        // Shown from the beginning, so that nobody takes what is missing for what is zero.
+        metrics::gauge!("admission_inside", "gate" => name).set(0);
+        metrics::gauge!("admission_waiting", "gate" => name).set(0);
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
         Self { name, slots: semaphore(slots.max(1)), places: semaphore(places) }
     }

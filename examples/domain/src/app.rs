@@ -1,11 +1,13 @@
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use saas_core::sql::Statements;
 use saas_core::{Clock, Problem, TenantId};
 use saas_idempotency::{Claim, Idempotency, Policy, Reply};
 use saas_jobs::Queue;
 use saas_pagination::Cursors;
 use saas_tenancy::{TenantDb, TenantTx};
+use tokio_util::sync::CancellationToken;
 
 use crate::Db;
 use crate::admission::Admission;
@@ -41,6 +43,10 @@ pub struct App<D: Db> {
     pub tasks: Tasks,
     /// What the process counts and measures.
     pub metrics: Metrics,
+    /// How statements are prepared.
+    pub statements: Statements,
+    /// Cancelled when the process is told to end.
+    pub ending: CancellationToken,
 }
 
 /// Which requests are executed once, and which of their answers are kept.
@@ -114,6 +120,8 @@ impl<D: Db> Clone for App<D> {
             logins: self.logins.clone(),
             tasks: self.tasks.clone(),
             metrics: self.metrics.clone(),
+            statements: self.statements,
+            ending: self.ending.clone(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use saas_core::{Problem, TenantId};
 use tracing::Span;
+use tracing::field::display;
 
 use crate::failpoint::point;
 use crate::head::Head;
@@ -46,7 +47,8 @@ pub async fn tenant<D: Db>(app: &App<D>, credentials: Credentials) -> Result<Ten
     if named.iter().any(|slug| *slug != tenant.slug) {
         return Err(Problem::new(403).detail("the key belongs to another tenant"));
     }
-    Span::current().record("tenant", &tenant.slug);
+    let span = Span::current();
+    span.record("tenant", &tenant.slug).record("tenant_id", display(tenant.scope()));
     point("auth.done");
     Ok(tenant.scope())
 }

@@ -1,8 +1,10 @@
 //! Settings from the environment; a bad value is an error that names the variable.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use ipnet::IpNet;
+use saas_core::sql::Statements;
 use url::Url;
 
 /// Everything the service is told from outside.
@@ -10,10 +12,16 @@ use url::Url;
 pub struct Config {
     /// Where to listen.
     pub bind: SocketAddr,
+    /// Where else to answer whoever watches the process.
+    pub metrics_bind: Option<SocketAddr>,
+    /// How long it goes on accepting connections after SIGTERM.
+    pub drain_delay: Duration,
     /// The application's database; its scheme selects the kind.
     pub database: Database,
     /// The same database as a role that may create tables and roles; migrates when given.
     pub admin_database_url: Option<Url>,
+    /// How statements are prepared: not by name where a pooler is in front.
+    pub statements: Statements,
     /// The operator's token, if the environment says it.
     pub operator_token: Option<String>,
     /// Where mail goes; without it, to files in `./outbox`.
@@ -45,11 +53,9 @@ impl Config {
     /// Reads the settings through `variable`, usually the environment.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Invalid> {
         let get = |name| variable(name).filter(|value| !value.is_empty());
-        let bind = get("BIND").unwrap_or_else(|| "127.0.0.1:3000".to_owned());
-        let bind = bind.parse().map_err(|_| Invalid {
-            variable: "BIND",
-            reason: format!("`{bind}` is not an address with a port, as in 127.0.0.1:3000"),
-        })?;
+        let bind = address("BIND", get("BIND").as_deref().unwrap_or("127.0.0.1:3000"))?;
+        let metrics_bind = get("METRICS_BIND").map(|text| address("METRICS_BIND", &text));
+        let drain_delay = seconds("DRAIN_DELAY", get("DRAIN_DELAY").as_deref().unwrap_or("5"))?;
         let url = get("DATABASE_URL").unwrap_or_else(|| "sqlite://invoicing.db".to_owned());
         let database = database(&url)?;
         let admin_database_url = match get("ADMIN_DATABASE_URL") {
@@ -61,6 +67,16 @@ impl Config {
                 });
             }
             Some(url) => Some(postgres("ADMIN_DATABASE_URL", &url)?),
+        };
+        let statements = match get("DATABASE_POOLER").as_deref() {
+            None => Statements::Named,
+            Some("transaction") if matches!(database, Database::Postgres(_)) => Statements::Unnamed,
+            Some(other) => {
+                return Err(Invalid {
+                    variable: "DATABASE_POOLER",
+                    reason: format!("`{other}` is not `transaction`, or there is no PostgreSQL"),
+                });
+            }
         };
         let operator_token = get("OPERATOR_TOKEN");
         if operator_token
@@ -81,14 +97,29 @@ impl Config {
         let trusted_proxies = networks(&get("TRUSTED_PROXIES").unwrap_or_default())?;
         Ok(Self {
             bind,
+            metrics_bind: metrics_bind.transpose()?,
+            drain_delay,
             database,
             admin_database_url,
+            statements,
             operator_token,
             smtp_url,
             base_domain,
             trusted_proxies,
         })
     }
+}
+
+fn address(variable: &'static str, text: &str) -> Result<SocketAddr, Invalid> {
+    let reason = || format!("`{text}` is not an address with a port, as in 127.0.0.1:3000");
+    text.parse().map_err(|_| Invalid { variable, reason: reason() })
+}
+
+fn seconds(variable: &'static str, text: &str) -> Result<Duration, Invalid> {
+    let seconds = text.parse().ok().and_then(|number| Duration::try_from_secs_f64(number).ok());
+    let reason = || format!("`{text}` is no number of seconds up to 300");
+    let seconds = seconds.filter(|seconds| *seconds <= Duration::from_secs(300));
+    seconds.ok_or_else(|| Invalid { variable, reason: reason() })
 }
 
 fn database(url: &str) -> Result<Database, Invalid> {
@@ -142,6 +173,11 @@ mod tests {
     fn a_bad_value_names_its_variable() {
         for (name, value) in [
             ("BIND", "nowhere"),
+            ("METRICS_BIND", "3001"),
+            ("DRAIN_DELAY", "-1"),
+            ("DRAIN_DELAY", "a while"),
+            ("DATABASE_POOLER", "session"),
+            ("DATABASE_POOLER", "transaction"),
             ("DATABASE_URL", "mysql://x@y/z"),
             ("DATABASE_URL", "postgres://"),
             ("ADMIN_DATABASE_URL", "postgres://a@b/c"),

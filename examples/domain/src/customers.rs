@@ -6,20 +6,25 @@ use saas_tenancy::Error;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::FromRow;
+use utoipa::ToSchema;
 
 use crate::failpoint::point;
 use crate::input::{self, Members};
 use crate::invoices::{Invoice, Status};
+use crate::openapi::values;
 use crate::{App, Db, lists};
 
 /// Whom a tenant sends invoices to.
-#[derive(Debug, Clone, Entity, FromRow, Serialize)]
+#[derive(Debug, Clone, Entity, FromRow, Serialize, ToSchema)]
 #[entity(table = "customers", tenant)]
 pub struct Customer {
+    #[schema(value_type = Uuid)]
     pub id: Id<Customer>,
     #[serde(skip)]
     pub tenant_id: TenantId,
+    #[schema(schema_with = values::text::<200>)]
     pub name: String,
+    #[schema(schema_with = values::email)]
     pub email: String,
     /// The email in lower case: how it is compared.
     #[entity(unique)]
@@ -31,6 +36,7 @@ pub struct Customer {
     #[entity(timestamps)]
     #[sqlx(flatten)]
     #[serde(flatten)]
+    #[schema(value_type = values::Timestamps)]
     pub timestamps: Timestamps,
     #[entity(soft_delete)]
     #[sqlx(flatten)]
@@ -39,9 +45,12 @@ pub struct Customer {
 }
 
 /// The body of `POST /customers`.
-#[derive(Debug)]
+#[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NewCustomer {
+    #[schema(schema_with = values::text::<200>)]
     pub name: String,
+    #[schema(schema_with = values::email)]
     pub email: String,
 }
 
@@ -57,9 +66,12 @@ impl NewCustomer {
 }
 
 /// The body of `PATCH /customers/{id}`.
-#[derive(Debug)]
+#[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CustomerChange {
+    #[schema(schema_with = values::text::<200>)]
     pub name: Option<String>,
+    #[schema(schema_with = values::email)]
     pub email: Option<String>,
 }
 

@@ -10,27 +10,35 @@ use saas_tenancy::{Direction, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::FromRow;
+use utoipa::ToSchema;
 
 use crate::customers::{Customer, etag};
 use crate::failpoint::point;
 use crate::input;
+use crate::openapi::values;
 use crate::{App, Db, lists};
 
 pub use new::{NewInvoice, NewLine};
 
 /// What a tenant asks a customer to pay.
-#[derive(Debug, Clone, Entity, FromRow, Serialize)]
+#[derive(Debug, Clone, Entity, FromRow, Serialize, ToSchema)]
 #[entity(table = "invoices", tenant)]
 pub struct Invoice {
+    #[schema(value_type = Uuid)]
     pub id: Id<Invoice>,
     #[serde(skip)]
     pub tenant_id: TenantId,
     #[entity(references = Customer)]
+    #[schema(value_type = Uuid)]
     pub customer_id: Id<Customer>,
+    #[schema(schema_with = values::currency_code)]
     pub currency: String,
+    #[schema(required)]
     pub due_on: Option<NaiveDate>,
     #[entity(kind = "text")]
     pub status: Status,
+    /// In the currency's minor unit.
+    #[schema(minimum = 0)]
     pub total_minor: i64,
     #[entity(version)]
     #[serde(skip)]
@@ -38,6 +46,7 @@ pub struct Invoice {
     #[entity(timestamps)]
     #[sqlx(flatten)]
     #[serde(flatten)]
+    #[schema(value_type = values::Timestamps)]
     pub timestamps: Timestamps,
     #[entity(soft_delete)]
     #[sqlx(flatten)]
@@ -46,7 +55,8 @@ pub struct Invoice {
 }
 
 /// Where an invoice stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema)]
+#[schema(as = InvoiceStatus)]
 #[serde(rename_all = "lowercase")]
 #[sqlx(type_name = "text", rename_all = "lowercase")]
 pub enum Status {
@@ -84,7 +94,8 @@ impl Status {
 }
 
 /// One line of an invoice; written once, with it.
-#[derive(Debug, Clone, Entity, FromRow, Serialize)]
+#[derive(Debug, Clone, Entity, FromRow, Serialize, ToSchema)]
+#[schema(as = InvoiceLine)]
 #[entity(table = "invoice_lines", tenant, unique(invoice_id, position))]
 pub struct Line {
     #[serde(skip)]
@@ -94,16 +105,22 @@ pub struct Line {
     pub invoice_id: Id<Invoice>,
     #[serde(skip)]
     pub position: i64,
+    #[schema(schema_with = values::text::<1000>)]
     pub description: String,
+    #[schema(minimum = 1)]
     pub quantity: i64,
+    /// In the currency's minor unit.
+    #[schema(minimum = 0)]
     pub unit_price_minor: i64,
 }
 
 /// An invoice as it is shown by itself.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = InvoiceWithLines)]
 pub struct Whole {
     #[serde(flatten)]
     pub invoice: Invoice,
+    #[schema(min_items = 1)]
     pub lines: Vec<Line>,
 }
 

@@ -23,14 +23,17 @@ pub mod logins;
 pub mod mail;
 pub mod migrate;
 pub mod observe;
+pub mod openapi;
 pub mod process;
 pub mod send;
 mod serve;
 pub mod settings;
+mod signals;
 mod start;
 pub mod tasks;
 pub mod tenants;
 pub mod together;
+pub mod trace;
 
 pub use app::{App, policy};
 pub use db::Db;

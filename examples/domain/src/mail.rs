@@ -1,19 +1,21 @@
 //! Mail: to a server, or as files in a folder.
 
+mod amount;
+mod invoice;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lettre::message::header::ContentType;
-use lettre::message::{Mailbox, MessageBuilder};
 use lettre::transport::smtp::AsyncSmtpTransport;
-use lettre::{AsyncTransport, Message, Tokio1Executor};
+use lettre::{AsyncTransport, Tokio1Executor};
 use saas_jobs::{BoxError, JobId};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::customers::Customer;
 use crate::failpoint::point;
 use crate::invoices::Whole;
+use crate::tenants::Tenant;
 
 /// Where mail goes.
 #[derive(Clone)]
@@ -35,48 +37,21 @@ pub fn smtp(
 
 impl Mailer {
     /// Mails an invoice. Called again for the same job it sends the same mail: to a folder, the file
-    /// is there once; over SMTP it can arrive twice, under one Message-ID, by which clients drop the
-    /// second.
+    /// is there once; over SMTP it can arrive twice, under one Message-ID, by which the receiver can
+    /// drop the second.
     pub async fn send(
         &self,
         job: JobId,
+        sender: &Tenant,
         customer: &Customer,
         whole: &Whole,
     ) -> Result<(), BoxError> {
-        let message = render(job, customer, whole)?;
+        let message = invoice::message(job, sender, customer, whole)?;
         match self {
             Self::Outbox(folder) => Ok(write(folder, job, &message.formatted()).await?),
             Self::Smtp(server) => Ok(server.send(message).await.map(drop)?),
         }
     }
-}
-
-fn render(job: JobId, customer: &Customer, whole: &Whole) -> Result<Message, BoxError> {
-    let invoice = &whole.invoice;
-    let lines: String = whole
-        .lines
-        .iter()
-        .map(|line| {
-            format!("{} x {} at {}\n", line.quantity, line.description, line.unit_price_minor)
-        })
-        .collect();
-    let due = invoice.due_on.map_or(String::new(), |due| format!("Due on {due}.\n"));
-    let text = format!(
-        "Dear {},\n\nplease find your invoice {}.\n\n{lines}\nTotal: {} {} (in minor units).\n{due}",
-        customer.name, invoice.id, invoice.total_minor, invoice.currency,
-    );
-    Ok(builder()?
-        .message_id(Some(format!("<{job}@invoicing.invalid>")))
-        // The same on every attempt, like everything in this mail.
-        .date(invoice.timestamps.updated_at.into())
-        .to(Mailbox::new(Some(customer.name.clone()), customer.email.parse()?))
-        .subject(format!("Invoice {}", invoice.id))
-        .header(ContentType::TEXT_PLAIN)
-        .body(text)?)
-}
-
-fn builder() -> Result<MessageBuilder, BoxError> {
-    Ok(Message::builder().from("Invoicing <invoices@invoicing.invalid>".parse()?))
 }
 
 /// Written beside, then renamed: whoever looks finds a whole file or none, and a second attempt

@@ -6,23 +6,29 @@ use std::time::{Duration, Instant};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use saas_core::Problem;
 use saas_idempotency::Reply;
+use sqlx::Pool;
 use tracing::Span;
-use tracing_subscriber::EnvFilter;
+use tracing::field::Empty;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 use uuid::Uuid;
 
-use crate::Error;
+use crate::trace::{self, Traces};
+use crate::{Db, Error};
 
 /// Logs go to standard error, what `RUST_LOG` says and in the form that `LOG_FORMAT` says.
-pub fn log_to_stderr() -> Result<(), Error> {
+pub fn log_to_stderr(traces: &Traces) -> Result<(), Error> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let wanted = variable("RUST_LOG").unwrap_or_else(|| "info,sqlx=warn".into());
     let filter = EnvFilter::try_new(&wanted).map_err(|error| format!("RUST_LOG: {error}"))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match variable("LOG_FORMAT").as_deref() {
-        None | Some("text") => logs.init(),
-        Some("json") => logs.json().flatten_event(true).with_span_list(false).init(),
+    let logs = fmt::layer().with_writer(std::io::stderr);
+    let logs = match variable("LOG_FORMAT").as_deref() {
+        None | Some("text") => logs.boxed(),
+        Some("json") => logs.json().flatten_event(true).with_span_list(false).boxed(),
         Some(other) => return Err(format!("LOG_FORMAT: `{other}` is neither text nor json").into()),
-    }
+    };
+    tracing_subscriber::registry().with(logs.with_filter(filter)).with(traces.layer()).init();
     Ok(())
 }
 
@@ -31,17 +37,18 @@ pub fn log_to_stderr() -> Result<(), Error> {
 pub struct Metrics(PrometheusHandle);
 
 impl Metrics {
-    /// Begins to collect.
-    pub fn collect() -> Result<Self, Error> {
+    /// Begins to collect, and to look how many connections of the pool are in use.
+    pub fn collect<D: Db>(pool: &Pool<D>) -> Result<Self, Error> {
         let buckets =
             [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
         let recorder = PrometheusBuilder::new().set_buckets(&buckets)?.install_recorder()?;
-        let upkeep = recorder.clone();
-        // Samples are folded into their buckets now and then, also where nobody scrapes.
+        let (upkeep, pool) = (recorder.clone(), pool.clone());
         tokio::spawn(async move {
             loop {
-                tokio::time::sleep(Duration::from_secs(5)).await;
+                count_connections(&pool);
+                // Samples are folded into their buckets now and then, also where nobody scrapes.
                 upkeep.run_upkeep();
+                tokio::time::sleep(Duration::from_secs(5)).await;
             }
         });
         Ok(Self(recorder))
@@ -59,6 +66,14 @@ impl Metrics {
     }
 }
 
+/// Who waits for one waits at a gate, and is counted there.
+fn count_connections<D: Db>(pool: &Pool<D>) {
+    let (all, idle) = (f64::from(pool.size()), pool.num_idle() as f64);
+    metrics::gauge!("db_connections", "state" => "in_use").set((all - idle).max(0.0));
+    metrics::gauge!("db_connections", "state" => "idle").set(idle);
+    metrics::gauge!("db_connections_max").set(f64::from(pool.options().get_max_connections()));
+}
+
 /// A request on its way to an answer.
 #[derive(Debug)]
 pub struct Seen {
@@ -71,14 +86,18 @@ pub struct Seen {
 
 impl Seen {
     /// One that has come. `path` is the pattern that it matches: what matches none is the stranger's
-    /// word, and would be a label without bound.
-    pub fn begin(method: &str, path: Option<String>) -> Self {
+    /// word, and would be a label without bound. `traceparent` is the header of that name.
+    pub fn begin(method: &str, path: Option<String>, traceparent: Option<&[u8]>) -> Self {
         let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
         let method = known.into_iter().find(|known| *known == method).unwrap_or("other");
         let path = path.unwrap_or_else(|| "unknown".to_owned());
         let id = Uuid::now_v7().to_string();
-        let tenant = tracing::field::Empty;
-        let span = tracing::info_span!("request", %id, method, path, tenant);
+        let span = tracing::info_span!(
+            "request", otel.kind = "server", %id, method, path,
+            tenant = Empty, tenant_id = Empty, trace_id = Empty,
+        );
+        let traceparent = traceparent.and_then(|text| str::from_utf8(text).ok());
+        trace::continued(&span, format!("{method} {path}"), traceparent);
         Self { id, begun: Instant::now(), method, path, span }
     }
 
@@ -91,6 +110,9 @@ impl Seen {
     pub fn end(self, status: u16) -> String {
         let took = self.begun.elapsed();
         self.span.in_scope(|| tracing::info!(status, ?took, "answered"));
+        if status >= 500 {
+            trace::failed(&self.span);
+        }
         let status = status.to_string();
         let labels = [("method", self.method.to_owned()), ("path", self.path), ("status", status)];
         metrics::histogram!("http_request_duration_seconds", &labels).record(took);

@@ -1,16 +1,26 @@
-//! The process: `invoicing-… [serve|api|work|migrate]`.
+//! The process: `invoicing-… [serve|api|work|migrate|health]`.
 
 use std::net::TcpListener;
 use std::process::ExitCode;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{App, Db, Error, observe, start};
+use crate::config::Config;
+use crate::trace::Traces;
+use crate::{App, Db, Error, health, observe, start};
 
 /// What a web framework does for the service.
-pub trait Server {
+pub trait Server: Copy {
     /// Answers requests until `stop`, then lets every request that has begun end.
     fn serve<D: Db>(
+        self,
+        app: App<D>,
+        listener: TcpListener,
+        stop: CancellationToken,
+    ) -> impl Future<Output = Result<(), Error>>;
+
+    /// Answers until `stop` to whoever watches the process, and to nothing else.
+    fn watch<D: Db>(
         self,
         app: App<D>,
         listener: TcpListener,
@@ -29,6 +39,8 @@ pub enum Command {
     Work,
     /// Migrate, then end.
     Migrate,
+    /// Ask the process that runs with these settings whether it is ready.
+    Health,
 }
 
 /// The whole of `main`.
@@ -50,9 +62,16 @@ pub fn main(server: impl Server) -> ExitCode {
 fn run(server: impl Server) -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let command = Command::read(&arguments)?;
-    observe::log_to_stderr()?;
+    let config = Config::read(|name| std::env::var(name).ok())?;
+    if command == Command::Health {
+        return health::ask(config.metrics_bind.unwrap_or(config.bind));
+    }
+    let traces = Traces::from_env()?;
+    observe::log_to_stderr(&traces)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(start::start(command, server))
+    let result = runtime.block_on(start::start(command, server, &config));
+    traces.flush();
+    result
 }
 
 impl Command {
@@ -62,7 +81,10 @@ impl Command {
             "api" => Ok(Self::Api),
             "work" => Ok(Self::Work),
             "migrate" => Ok(Self::Migrate),
-            other => Err(format!("unknown command `{other}`; write serve, api, work or migrate")),
+            "health" => Ok(Self::Health),
+            other => {
+                Err(format!("unknown command `{other}`; write serve, api, work, migrate or health"))
+            }
         }
     }
 }

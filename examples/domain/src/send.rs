@@ -7,11 +7,14 @@ use saas_core::{Id, Problem, TenantId};
 use saas_idempotency::{Idempotency, Reply};
 use saas_jobs::{Job, JobContext, JobId, JobResult, JobState, Options, Outcome, Run};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::customers::Customer;
 use crate::failpoint::point;
 use crate::invoices::{self, Invoice, Status};
-use crate::{App, Db};
+use crate::openapi::values;
+use crate::tenants::Tenant;
+use crate::{App, Db, trace};
 
 /// Mails one invoice.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,7 +41,7 @@ pub async fn request<D: Db>(
             }
             tx.update(id).set(Invoice::STATUS, Status::Sending).await?;
             point("invoice.updated");
-            let options = Options::new().tenant(tenant);
+            let options = Options::new().tenant(tenant).trace(trace::traceparent());
             let job = SendInvoice { invoice: id };
             let job = app.queue.enqueue_with(tx.connection(), job, options).await?;
             point("job.enqueued");
@@ -52,21 +55,27 @@ pub async fn request<D: Db>(
 }
 
 /// An invoice is on its way.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Accepted {
+    #[schema(value_type = Uuid)]
     pub job_id: JobId,
 }
 
 /// A job as its tenant sees it. What a failed attempt said is for the operator: it can hold the
 /// database's own words.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Job)]
 pub struct JobView {
+    #[schema(value_type = Uuid)]
     pub id: JobId,
     pub kind: String,
+    #[schema(schema_with = values::job_state)]
     pub state: JobState,
     pub attempt: u16,
     pub max_attempts: u16,
+    #[schema(required)]
     pub created_at: Option<DateTime<Utc>>,
+    #[schema(required)]
     pub run_at: Option<DateTime<Utc>>,
 }
 
@@ -77,8 +86,10 @@ pub async fn status<D: Db>(
     id: Id<JobView>,
 ) -> Result<Reply, Problem> {
     let id = JobId::from_uuid(id.uuid());
-    let mut conn = app.db.pool().acquire().await.map_err(saas_tenancy::Error::from)?;
-    let job = app.queue.job(&mut conn, id, Some(tenant)).await?.ok_or_else(|| Problem::new(404))?;
+    let mut tx = app.db.global().await?;
+    let job = app.queue.job(tx.connection(), id, Some(tenant)).await?;
+    tx.commit().await?;
+    let job = job.ok_or_else(|| Problem::new(404))?;
     let (attempt, max_attempts) = (job.attempt, job.max_attempts);
     let (created_at, run_at) = (job.created_at, job.run_at);
     let (kind, state) = (job.kind, job.state);
@@ -115,10 +126,12 @@ impl SendInvoice {
         };
         let customer = app.db.read(tenant).select::<Customer>().by_id(whole.invoice.customer_id);
         let customer = customer.one().await?;
+        let sender = app.db.read_global().select::<Tenant>().by_id(Id::from_uuid(tenant.uuid()));
+        let sender = sender.one().await?;
         // Outside the transaction: a slow mail server must not hold a row, on SQLite not the whole
         // file. Named by the job, so that a repeated mail is the same mail.
         point("mail.before");
-        app.mailer.send(cx.job_id(), &customer, &whole).await?;
+        app.mailer.send(cx.job_id(), &sender, &customer, &whole).await?;
 
         let mut tx = app.db.tenant(tenant).await?;
         tx.update(self.invoice).set(Invoice::STATUS, Status::Sent).await?;

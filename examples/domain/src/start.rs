@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use saas_core::SystemClock;
+use saas_core::sql::Statements;
 use saas_jobs::Queue;
 use saas_pagination::Cursors;
-use saas_tenancy::TenantDb;
+use saas_tenancy::{Options, TenantDb};
 use sqlx::Pool;
 use sqlx::postgres::PgConnectOptions;
+use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
 use crate::config::{Config, Database};
@@ -18,14 +20,13 @@ use crate::process::{Command, Server};
 use crate::tasks::Tasks;
 use crate::{App, Db, Error, db, keys, migrate, serve, settings};
 
-/// Reads the settings, migrates where it may, and does what `command` says.
-pub async fn start(command: Command, server: impl Server) -> Result<(), Error> {
-    let config = Config::read(|name| std::env::var(name).ok())?;
+/// Migrates where it may, and does what `command` says.
+pub async fn start(command: Command, server: impl Server, config: &Config) -> Result<(), Error> {
     match &config.database {
         Database::Sqlite(options) => {
             let pool = db::sqlite(options.clone()).await?;
             migrate::sqlite(&pool).await?;
-            run(command, server, pool, &config).await
+            run(command, server, pool, config).await
         }
         Database::Postgres(url) => {
             let options: PgConnectOptions = url.as_str().parse()?;
@@ -37,7 +38,7 @@ pub async fn start(command: Command, server: impl Server) -> Result<(), Error> {
                 }
                 None => {}
             }
-            run(command, server, pool, &config).await
+            run(command, server, pool, config).await
         }
     }
 }
@@ -51,7 +52,11 @@ async fn run<D: Db>(
     if command == Command::Migrate {
         return Ok(());
     }
-    let db = TenantDb::connect(pool.clone(), db::registry()).await.map_err(explained)?;
+    let metrics = Metrics::collect(&pool)?;
+    let pooler = config.statements == Statements::Unnamed;
+    let options = Options::new().pooler_safe(pooler);
+    let db = TenantDb::connect_with(pool.clone(), db::registry(), options).await;
+    let db = db.map_err(explained)?;
     let (secret, _) = settings::get_or_make(&pool, "cursor_secret", random()?).await?;
     let (operator, token) = operator(&pool, config.operator_token.clone()).await?;
     let mailer = match &config.smtp_url {
@@ -60,7 +65,7 @@ async fn run<D: Db>(
     };
     let app = App {
         db,
-        queue: Queue::new(),
+        queue: if pooler { Queue::new().unnamed() } else { Queue::new() },
         cursors: Cursors::new(secret)?,
         mailer,
         clock: Arc::new(SystemClock),
@@ -70,9 +75,11 @@ async fn run<D: Db>(
         admission: Admission::of(&pool),
         logins: Logins::default(),
         tasks: Tasks::here(),
-        metrics: Metrics::collect()?,
+        metrics,
+        statements: config.statements,
+        ending: CancellationToken::new(),
     };
-    serve::serve(command, server, app, pool, config.bind, token).await
+    serve::serve(command, server, app, config, token).await
 }
 
 /// The hash of the operator's token; and the token itself if it is known here, to be shown.

@@ -6,8 +6,10 @@ use saas_idempotency::Reply;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::FromRow;
+use utoipa::ToSchema;
 
 use crate::input::{self, Members};
+use crate::openapi::values;
 use crate::{App, Db, keys};
 
 /// A customer of ours, whose data nobody else sees.
@@ -36,9 +38,12 @@ pub struct ApiKey {
 }
 
 /// The body of `POST /tenants`.
-#[derive(Debug)]
+#[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NewTenant {
+    #[schema(schema_with = values::slug)]
     pub slug: String,
+    #[schema(schema_with = values::text::<200>)]
     pub name: String,
 }
 
@@ -54,10 +59,13 @@ impl NewTenant {
 }
 
 /// What its maker is told, the key this once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct TenantWithKey {
+    #[schema(value_type = Uuid)]
     pub id: Id<Tenant>,
+    #[schema(schema_with = values::slug)]
     pub slug: String,
+    #[schema(schema_with = values::text::<200>)]
     pub name: String,
     pub api_key: String,
 }

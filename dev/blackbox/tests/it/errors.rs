@@ -60,6 +60,7 @@ pub(crate) async fn a_wrong_method_is_405_with_allow(target: Target) {
     let absent = Uuid::now_v7();
     for (path, allowed) in [
         ("/healthz".to_owned(), "GET"),
+        ("/api/v1/openapi.json".to_owned(), "GET"),
         ("/api/v1/tenants".to_owned(), "POST"),
         ("/api/v1/customers".to_owned(), "GET POST"),
         (format!("/api/v1/customers/{absent}"), "DELETE GET PATCH"),

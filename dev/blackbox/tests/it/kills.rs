@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
 
+use mail_parser::MessageParser;
 use saas_blackbox::{
-    Call, Client, PATIENCE, Reply, Service, Target, eventually, fresh, id, invoice_body,
+    Call, Client, MailServer, PATIENCE, Reply, Service, Target, eventually, fresh, id, invoice_body,
 };
 use serde_json::json;
 use tokio::task::{JoinSet, LocalSet};
@@ -169,4 +170,41 @@ async fn a_kill_in_the_job(target: Target, point: &'static str) {
     assert_eq!(api.ids("/invoices", "status=sent").await, [id(&invoice)], "{point}");
     assert!(service.terminate().await.success(), "{point}");
     assert_eq!(service.mails(), BTreeSet::from([job]), "{point}");
+}
+
+/// The server has the mail, and the process dies before it can say so: the next attempt sends it
+/// again, and a receiver that knows the Message-ID drops it.
+pub(crate) async fn slow_a_kill_after_smtp_repeats_the_mail_under_one_message_id(target: Target) {
+    let server = MailServer::start().await;
+    let mut service = Service::install(target).await;
+    service.set("SMTP_URL", &server.url());
+    service.run(&[]).await;
+    let api = service.api().await;
+    let once = api.send(&api.draft().await).await;
+    api.done(&once).await;
+    assert_eq!(server.mails().len(), 1);
+
+    let invoice = api.draft().await;
+    service.run(&[("FAILPOINT", "job.completed")]).await;
+    let call = || api.post(&format!("/invoices/{}/send", id(&invoice))).key("k");
+    // The worker may be faster than the answer.
+    drop(call().attempt().await);
+    killed(&mut service, "job.completed").await;
+    assert_eq!(server.mails().len(), 2);
+    service.run(&[]).await;
+    let accepted = answered("job.completed", call).await.expect(202).replayed(true).json();
+    let job = accepted["job_id"].as_str().expect("a job_id");
+    api.done(job).await;
+
+    let mails = server.mails();
+    assert_eq!(mails.len(), 3, "the second mail once more, and nothing else");
+    assert_eq!(mails[1], mails[2]);
+    let ids = mails.iter().map(|mail| {
+        let mail = MessageParser::default().parse(mail).expect("a mail");
+        mail.message_id().expect("a Message-ID").to_owned()
+    });
+    let ids: Vec<_> = ids.collect();
+    assert!(ids[0].starts_with(&once) && ids[1].starts_with(job) && ids[1] == ids[2], "{ids:?}");
+    assert_eq!(api.read("/invoices", &invoice).await["status"], "sent");
+    assert!(service.mails().is_empty(), "nothing goes to the outbox");
 }

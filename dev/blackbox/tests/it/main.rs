@@ -8,17 +8,23 @@ mod crowd;
 mod customers;
 mod errors;
 mod filters;
+mod guide;
 mod health;
 mod idempotency;
 mod invoices;
 mod kills;
+mod openapi;
 mod pagination;
+mod pooler;
 mod roles;
 mod rollback;
+mod rolling;
 mod sending;
 mod soft_delete;
 mod startup;
 mod tenants;
+mod traces;
+mod watched;
 
 #[test]
 fn handlers_are_the_same_whatever_the_framework() {
@@ -198,6 +204,31 @@ targets! {
             it_is_not_ready_while_the_database_is_away,
             work_whose_client_has_left_is_finished_before_the_end,
         }
+        pooler {
+            the_story_is_the_same_behind_a_pooler,
+        }
+        rolling {
+            a_rolling_restart_loses_no_request_and_doubles_none,
+        }
+    }
+}
+
+// What operators see: once for each framework and each database.
+targets! {
+    [
+        operated_axum_sqlite: "invoicing-axum" on Sqlite,
+        operated_actix_postgres: "invoicing-actix" on Postgres,
+    ]
+    {
+        traces {
+            a_job_continues_the_trace_of_its_request,
+            requests_have_a_trace_without_a_collector,
+            nobody_waits_for_a_collector,
+        }
+        watched {
+            a_process_that_only_works_is_watched,
+            what_the_alerts_ask_for_is_shown,
+        }
     }
 }
 
@@ -216,6 +247,7 @@ targets! {
             slow_a_kill_at_any_point_of_making_an_invoice_makes_one,
             slow_a_kill_at_any_point_of_sending_sends_once,
             slow_a_kill_at_any_point_of_the_job_mails_once,
+            slow_a_kill_after_smtp_repeats_the_mail_under_one_message_id,
         }
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use mail_parser::MessageParser;
 use saas_blackbox::{Service, Target, id};
 use serde_json::json;
 use uuid::Uuid;
@@ -7,7 +8,7 @@ use uuid::Uuid;
 pub(crate) async fn a_sent_invoice_is_mailed_once_by_its_job(target: Target) {
     let service = Service::start(target).await;
     let api = service.api().await;
-    let customer = api.customer_as("Ann", "Ann@example.com").await;
+    let customer = api.customer_as("<b>Ann</b> & Söhne", "Ann@example.com").await;
     let invoice = api.invoice(&customer).await;
     let path = format!("/invoices/{}", id(&invoice));
     let tag = api.get(&path).await.expect(200).etag();
@@ -28,10 +29,18 @@ pub(crate) async fn a_sent_invoice_is_mailed_once_by_its_job(target: Target) {
     assert_ne!(sent.etag(), tag);
     assert_eq!(service.mails(), BTreeSet::from([job.clone()]));
     let mail = service.mail(&job);
-    assert!(
-        mail.contains("Ann@example.com") && mail.to_lowercase().contains("\nmessage-id:"),
-        "{mail}"
-    );
+    let mail = MessageParser::default().parse(&mail).expect("a mail");
+    let to = mail.to().and_then(|to| to.first()).expect("who it is for");
+    assert_eq!((to.name(), to.address()), (Some("<b>Ann</b> & Söhne"), Some("Ann@example.com")));
+    assert!(mail.message_id().expect("a Message-ID").starts_with(&job));
+    assert_eq!((mail.text_body_count(), mail.html_body_count()), (1, 1));
+    let (text, html) = (mail.body_text(0).unwrap(), mail.body_html(0).unwrap());
+    for body in [&text, &html] {
+        for said in [id(&invoice), "5.00 EUR", "2.50 EUR", "12.50 EUR", "2026-12-31"] {
+            assert!(body.contains(said), "{said}: {body}");
+        }
+    }
+    assert!(text.contains("<b>Ann</b> & Söhne") && !html.contains("<b>"), "{text}\n{html}");
     api.get(&format!("/jobs/{}", Uuid::now_v7())).await.expect(404);
 }
 

@@ -11,6 +11,10 @@ pub(crate) async fn a_bad_value_names_its_variable(target: Target) {
     let mut values = vec![
         ("BIND", "nowhere"),
         ("BIND", "127.0.0.1:99999"),
+        ("METRICS_BIND", "nowhere"),
+        ("DRAIN_DELAY", "a while"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://u:hunter2@127.0.0.1"),
+        ("DATABASE_POOLER", "session"),
         ("DATABASE_URL", "mysql://u:hunter2@127.0.0.1/x"),
         ("DATABASE_URL", "hunter2"),
         ("SMTP_URL", "gopher://u:hunter2@127.0.0.1"),

@@ -6,26 +6,39 @@ use chrono::NaiveDate;
 use iso_currency::Currency;
 use saas_core::{Id, Problem, SoftDelete, TenantId, Timestamps, Version};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::{Invoice, Line, Status, Whole};
 use crate::customers::Customer;
 use crate::input::{self, Members};
+use crate::openapi::values;
 
 /// The body of `POST /invoices`, and the total that follows from it.
-#[derive(Debug)]
+#[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NewInvoice {
+    #[schema(value_type = Uuid)]
     pub customer_id: Id<Customer>,
+    #[schema(schema_with = values::currency)]
     pub currency: String,
     pub due_on: Option<NaiveDate>,
+    #[schema(min_items = 1)]
     pub lines: Vec<NewLine>,
+    #[schema(ignore)]
     total_minor: i64,
 }
 
 /// One of its lines.
-#[derive(Debug)]
+#[derive(Debug, ToSchema)]
+#[schema(as = NewInvoiceLine)]
+#[serde(deny_unknown_fields)]
 pub struct NewLine {
+    #[schema(schema_with = values::text::<1000>)]
     pub description: String,
+    #[schema(minimum = 1)]
     pub quantity: i64,
+    /// In the currency's minor unit.
+    #[schema(minimum = 0)]
     pub unit_price_minor: i64,
 }
 

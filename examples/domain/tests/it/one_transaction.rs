@@ -2,28 +2,21 @@
 //! A handler is broken off at every step, in every way, and nothing of it is left; the retry then
 //! leaves exactly one of each.
 
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use invoicing_domain::admission::Admission;
-use invoicing_domain::logins::Logins;
-use invoicing_domain::mail::Mailer;
-use invoicing_domain::observe::Metrics;
 use invoicing_domain::send::SendInvoice;
-use invoicing_domain::tasks::Tasks;
-use invoicing_domain::tenants::Tenant;
-use invoicing_domain::{App, Db, db, migrate};
+use invoicing_domain::{App, Db};
 use saas_core::sql::Reads;
-use saas_core::{Id, Problem, SystemClock, TenantId, Timestamps};
+use saas_core::{Id, Problem, TenantId};
 use saas_idempotency::{Idempotency, IdempotencyLayer, Reply, Scope, SqlStore};
-use saas_jobs::{Options, Queue};
-use saas_pagination::Cursors;
-use saas_tenancy::TenantDb;
-use saas_testkit as testkit;
-use sqlx::{ConnectOptions as _, Pool};
+use saas_jobs::Options;
+use sqlx::Pool;
 use tower::{Layer, ServiceExt, service_fn};
+
+use crate::support::{self, customer};
 
 type Body = Full<bytes::Bytes>;
 
@@ -66,7 +59,7 @@ async fn handler<D: Db>(
     let (wanted, how) = broken;
     let work = app.once(tenant, &idempotency, async |tx| {
         how.at(Step::Claimed, wanted).await?;
-        let customer = customer(tenant);
+        let customer = customer(Id::new(), tenant, "jane@example.com".into());
         tx.insert(&customer).await?;
         how.at(Step::Inserted, wanted).await?;
         let job = SendInvoice { invoice: Id::new() };
@@ -81,19 +74,6 @@ async fn handler<D: Db>(
             Err(Problem::new(500))
         }
         _ => work.await,
-    }
-}
-
-fn customer(tenant: TenantId) -> invoicing_domain::customers::Customer {
-    invoicing_domain::customers::Customer {
-        id: Id::new(),
-        tenant_id: tenant,
-        name: "Jane".into(),
-        email: "jane@example.com".into(),
-        email_key: "jane@example.com".into(),
-        version: saas_core::Version::FIRST,
-        timestamps: Timestamps::new(&SystemClock),
-        deletion: saas_core::SoftDelete::LIVE,
     }
 }
 
@@ -145,27 +125,11 @@ async fn left<D: Db>(app: &App<D>, tenant: TenantId) -> [i64; 3] {
     found
 }
 
-async fn app<D: Db>(pool: Pool<D>) -> App<D> {
-    App {
-        admission: Admission::of(&pool),
-        db: TenantDb::connect(pool, db::registry()).await.unwrap(),
-        queue: Queue::new(),
-        cursors: Cursors::new([7; 32]).unwrap(),
-        mailer: Mailer::Outbox(Arc::from(std::path::Path::new("unused"))),
-        clock: Arc::new(SystemClock),
-        operator: Arc::from([0; 32]),
-        base_domain: None,
-        proxies: Arc::from([]),
-        logins: Logins::default(),
-        tasks: Tasks::here(),
-        metrics: Metrics::none(),
-    }
-}
-
-async fn whatever_breaks_off_leaves_nothing<D: Db>(app: App<D>) {
+async fn whatever_breaks_off_leaves_nothing<D: Db>(pool: Pool<D>) {
+    let app = support::app(pool, Path::new("unused")).await;
     for step in [Step::Claimed, Step::Inserted, Step::Enqueued] {
         for how in [How::Error, How::Panic, How::Dropped] {
-            let tenant = new_tenant(&app).await;
+            let tenant = support::tenant(&app.db).await;
             let status = call(&app, tenant, (step, how)).await;
             assert_eq!(status, (how != How::Panic).then_some(500), "{step:?} {how:?}");
             assert_eq!(left(&app, tenant).await, [0; 3], "{step:?} {how:?}");
@@ -177,28 +141,13 @@ async fn whatever_breaks_off_leaves_nothing<D: Db>(app: App<D>) {
     }
 }
 
-async fn new_tenant<D: Db>(app: &App<D>) -> TenantId {
-    let id = Id::<Tenant>::new();
-    let timestamps = Timestamps::new(&SystemClock);
-    let tenant = Tenant { id, slug: id.to_string(), name: "Acme".into(), timestamps };
-    let mut tx = app.db.global().await.unwrap();
-    tx.insert(&tenant).await.unwrap();
-    tx.commit().await.unwrap();
-    tenant.scope()
-}
-
 #[tokio::test]
 async fn on_sqlite() {
-    let file = testkit::sqlite().await;
-    migrate::sqlite(&file.pool).await.unwrap();
-    whatever_breaks_off_leaves_nothing(app(file.pool.clone()).await).await;
+    let (pool, _folder) = support::sqlite().await;
+    whatever_breaks_off_leaves_nothing(pool).await;
 }
 
 #[tokio::test]
 async fn on_postgres() {
-    let pg = testkit::postgres_fresh().await;
-    migrate::postgres(&pg.owner_options.to_url_lossy(), &pg.app_options.to_url_lossy())
-        .await
-        .unwrap();
-    whatever_breaks_off_leaves_nothing(app(db::postgres(pg.app_options)).await).await;
+    whatever_breaks_off_leaves_nothing(support::postgres("one_transaction").await).await;
 }
