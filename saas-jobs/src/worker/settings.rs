@@ -95,7 +95,7 @@ impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
     }
 
     /// How often an idle worker looks for jobs: at first after `least`, then ever later up to
-    /// `most`; 50 ms and 2 s if not said. [`Queue::wake`] makes it look at once.
+    /// `most`; 50 ms and 2 s if not said. [`Queue::wake`](crate::Queue::wake) makes it look at once.
     #[must_use]
     pub fn poll(mut self, least: Duration, most: Duration) -> Self {
         let least = least.clamp(Duration::from_millis(1), MOST);
