@@ -41,7 +41,7 @@ pub(crate) async fn postgres(test: &str) -> PgPool {
     let mut owner = Url::parse(&owner).expect("TEST_POSTGRES_OWNER_URL is a URL");
     let database = format!("invoicing_test_{test}");
     let mut conn = PgConnection::connect(owner.as_str()).await.unwrap();
-    for anew in ["drop database if exists {} with (force)", "create database {}"] {
+    for anew in ["drop database if exists {}", "create database {}"] {
         let anew = anew.replace("{}", &database);
         sqlx::query(AssertSqlSafe(anew)).execute(&mut conn).await.unwrap();
     }
