@@ -210,6 +210,14 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_can_be_read() {
+        let problem = Problem::new(422).detail("no").field("name", "is taken");
+        assert_eq!((problem.type_uri(), problem.detail_text()), ("about:blank", Some("no")));
+        assert_eq!(problem.errors()[0].field, "name");
+        assert_eq!(Problem::new(404).detail_text(), None);
+    }
+
+    #[test]
     fn a_status_that_is_no_error_becomes_500() {
         assert_eq!(Problem::new(200).status(), 500);
         assert_eq!(Problem::new(9999).status(), 500);

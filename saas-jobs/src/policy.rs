@@ -49,3 +49,16 @@ impl Policy {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_takes_ten_minutes_or_as_long_as_it_may() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(Policy::new().timeout, Some(10 * minute));
+        assert_eq!(Policy::new().timeout(minute).timeout, Some(minute));
+        assert_eq!(Policy::new().timeout(minute).no_timeout().timeout, None);
+    }
+}

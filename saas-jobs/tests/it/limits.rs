@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use saas_core::TenantId;
-use saas_jobs::{Backend, Drained, Job, JobContext, JobResult, Limit, Outcome, Run, Worker};
+use saas_jobs::{
+    Backend, Drained, Job, JobContext, JobResult, JobState, Limit, Outcome, Run, Worker,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::site::{self, Site};
@@ -142,6 +144,49 @@ async fn a_rate_lets_so_many_begin_on_postgres() {
 #[tokio::test]
 async fn a_rate_lets_so_many_begin_on_sqlite() {
     a_rate_lets_so_many_begin(site::sqlite(true).await).await;
+}
+
+/// Two a minute of each tenant, and three of all.
+async fn a_rate_holds_for_each_tenant<DB: Backend>(site: Site<DB>) {
+    let name = site.name.clone();
+    let tenants = [TenantId::new(), TenantId::new()];
+    let mut jobs = HashMap::new();
+    for tenant in tenants {
+        for _ in 0..4 {
+            let options = site.options().tenant(tenant).limit(name.clone());
+            jobs.insert(site.enqueue_with(Call { millis: 0 }, options).await, tenant);
+        }
+    }
+    let mut begun = HashMap::new();
+    for round in 1..=2 {
+        let minute = Duration::from_secs(60);
+        let limit = Limit::new(name.clone()).rate(3, minute).rate_per_tenant(2, minute);
+        let worker = Worker::new(site.pool.clone(), site.queue.clone(), Seen::default())
+            .queue(site.name.clone())
+            .limit(limit)
+            .register::<Call>();
+        assert_eq!(worker.drain().await.unwrap().done, 3);
+        for (id, tenant) in &jobs {
+            let done = site.job(*id).await.state == JobState::Done;
+            *begun.entry((round, *tenant)).or_insert(0) += usize::from(done);
+        }
+        site.clock.advance(minute);
+    }
+    for tenant in tenants {
+        assert!((1..=2).contains(&begun[&(1, tenant)]), "{begun:?}");
+        assert!(begun[&(2, tenant)] - begun[&(1, tenant)] <= 2, "{begun:?}");
+    }
+    site.end().await;
+}
+
+#[tokio::test]
+async fn a_rate_holds_for_each_tenant_on_postgres() {
+    a_rate_holds_for_each_tenant(site::postgres(true).await).await;
+}
+
+#[tokio::test]
+async fn a_rate_holds_for_each_tenant_on_sqlite() {
+    a_rate_holds_for_each_tenant(site::sqlite(true).await).await;
 }
 
 /// A name that means nothing holds its jobs back until it does.
