@@ -141,6 +141,8 @@ fn value(kind: Kind) -> ObjectBuilder {
         Kind::Bytes => (Type::String, custom("base64url")),
         _ => (Type::String, None),
     };
-    let length = (type_ == Type::String && format.is_none()).then_some(MAX_BYTES);
-    Object::builder().schema_type(type_).format(format).max_length(length)
+    let text = type_ == Type::String && format.is_none();
+    let value = Object::builder().schema_type(type_).format(format);
+    // No database takes a NUL.
+    value.max_length(text.then_some(MAX_BYTES)).pattern(text.then_some(r"^[^\x00]*$"))
 }

@@ -18,12 +18,6 @@ pub(crate) fn text<const MAX: usize>() -> Object {
     text.min_length(Some(1)).max_length(Some(MAX)).build()
 }
 
-/// A text that a list is filtered by.
-pub(crate) fn searched() -> Object {
-    let text = Object::builder().schema_type(Type::String).pattern(Some(r"^[^\x00]*$"));
-    text.max_length(Some(1000)).build()
-}
-
 /// What can stand in a host name.
 pub(crate) fn slug() -> Object {
     let slug =
