@@ -5,7 +5,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
-/// A mail server on this machine that takes every mail, says so and keeps it.
+/// A mail server on this machine that takes every mail, says so and keeps it; but none for
+/// `nobody@…`.
 #[derive(Debug)]
 pub struct MailServer {
     port: u16,
@@ -65,6 +66,7 @@ async fn converse(mut client: TcpStream, keep: Kept) -> io::Result<()> {
                 keep.lock().expect("no panic in between").push(mail);
                 "250 kept\r\n"
             }
+            "RCPT" if line.to_ascii_lowercase().contains("<nobody@") => "550 no such mailbox\r\n",
             "QUIT" => return writer.write_all(b"221 bye\r\n").await,
             _ => "250 well\r\n",
         };

@@ -12,7 +12,7 @@ use saas_core::Problem;
 use sqlx::Pool;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::tenants::Tenant;
+use crate::tenants::Holder;
 use crate::together::Together;
 use crate::{Db, limits};
 
@@ -35,7 +35,7 @@ pub struct Admission {
     /// Around all that is done for a request.
     pub requests: Gate,
     /// Around finding out who asks; the same key is looked up once for all who wait.
-    pub keys: Together<Option<Tenant>>,
+    pub keys: Together<Option<Holder>>,
     /// Around what is asked.
     pub work: Gate,
 }

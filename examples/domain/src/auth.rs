@@ -39,18 +39,18 @@ pub async fn tenant<D: Db>(app: &App<D>, credentials: Credentials) -> Result<Ten
     let (keys, lookup) = (app.admission.keys.clone(), tenants::of_key(app.clone(), token));
     let question = hash.clone();
     let found = app.tasks.run(async move { keys.ask(question, lookup).await }).await?;
-    let Some(tenant) = found else {
+    let Some(holder) = found else {
         app.logins.failed(client, Instant::now());
         return Err(unauthorized());
     };
     app.logins.succeeded(hash);
-    if named.iter().any(|slug| *slug != tenant.slug) {
+    if named.iter().any(|slug| *slug != holder.slug) {
         return Err(Problem::new(403).detail("the key belongs to another tenant"));
     }
     let span = Span::current();
-    span.record("tenant", &tenant.slug).record("tenant_id", display(tenant.scope()));
+    span.record("tenant", &holder.slug).record("tenant_id", display(holder.tenant));
     point("auth.done");
-    Ok(tenant.scope())
+    Ok(holder.tenant)
 }
 
 /// Whether the token is the operator's.

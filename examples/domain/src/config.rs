@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use lettre::Address;
 use saas_core::sql::Statements;
 use url::Url;
 
@@ -26,6 +27,8 @@ pub struct Config {
     pub operator_token: Option<String>,
     /// Where mail goes; without it, to files in `./outbox`.
     pub smtp_url: Option<String>,
+    /// Who writes it.
+    pub mail_from: Address,
     /// The domain whose subdomains name tenants.
     pub base_domain: Option<String>,
     /// Networks of proxies that are believed who the client is.
@@ -93,6 +96,8 @@ impl Config {
             crate::mail::smtp(url)
                 .map_err(|reason| Invalid { variable: "SMTP_URL", reason: reason.to_string() })?;
         }
+        let mail_from = get("MAIL_FROM");
+        let mail_from = mailbox(mail_from.as_deref().unwrap_or("invoices@invoicing.invalid"))?;
         let base_domain = get("BASE_DOMAIN").map(|domain| domain.to_ascii_lowercase());
         let trusted_proxies = networks(&get("TRUSTED_PROXIES").unwrap_or_default())?;
         Ok(Self {
@@ -104,6 +109,7 @@ impl Config {
             statements,
             operator_token,
             smtp_url,
+            mail_from,
             base_domain,
             trusted_proxies,
         })
@@ -120,6 +126,11 @@ fn seconds(variable: &'static str, text: &str) -> Result<Duration, Invalid> {
     let reason = || format!("`{text}` is no number of seconds up to 300");
     let seconds = seconds.filter(|seconds| *seconds <= Duration::from_secs(300));
     seconds.ok_or_else(|| Invalid { variable, reason: reason() })
+}
+
+fn mailbox(text: &str) -> Result<Address, Invalid> {
+    let reason = || format!("`{text}` is no address, as in invoices@example.com");
+    text.parse().map_err(|_| Invalid { variable: "MAIL_FROM", reason: reason() })
 }
 
 fn database(url: &str) -> Result<Database, Invalid> {
@@ -183,6 +194,7 @@ mod tests {
             ("ADMIN_DATABASE_URL", "postgres://a@b/c"),
             ("OPERATOR_TOKEN", "with space"),
             ("SMTP_URL", "http://mail"),
+            ("MAIL_FROM", "Invoices <invoices@example.com>"),
             ("TRUSTED_PROXIES", "10.0.0.0/8, the-proxy"),
         ] {
             let error = read(name, value).map(|_| ()).unwrap_err().to_string();

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use saas_core::Id;
-use saas_core::sql::{Binds, Stores};
+use saas_core::sql::{Binds, Reads, Stores};
 use saas_tenancy::{Registry, TenantBackend};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{Connection, PgPool, SqlitePool};
 
 use crate::customers::Customer;
 use crate::invoices::{Invoice, Line, Status};
@@ -24,7 +24,8 @@ pub trait Db:
     + Stores<Customer>
     + Stores<Invoice>
     + Stores<Line>
-    + saas_core::sql::Reads<(Vec<u8>,)>
+    + Reads<(Vec<u8>,)>
+    + Reads<(Id<Tenant>, String)>
     + Binds<Status>
     + Binds<Id<Customer>>
     + Binds<Id<Invoice>>
@@ -48,6 +49,11 @@ pub fn registry() -> Registry {
 /// once; this is room for a process that gets little of its processor while thousands connect.
 const ACQUIRE: Duration = Duration::from_secs(15);
 
+/// A connection that was idle for longer is asked whether it still stands before it is used: the
+/// server, a pooler or a firewall may have closed it. To ask each time costs each statement as much
+/// again as it takes itself.
+const STALE: Duration = Duration::from_secs(1);
+
 /// Connections to a server.
 pub fn postgres(options: PgConnectOptions) -> PgPool {
     // One locked row must not hold every connection, and with them every tenant.
@@ -57,7 +63,19 @@ pub fn postgres(options: PgConnectOptions) -> PgPool {
         ("idle_in_transaction_session_timeout", "30s"),
     ];
     let options = options.application_name("invoicing").options(limits);
-    PgPoolOptions::new().max_connections(20).acquire_timeout(ACQUIRE).connect_lazy_with(options)
+    PgPoolOptions::new()
+        .max_connections(20)
+        .acquire_timeout(ACQUIRE)
+        .test_before_acquire(false)
+        .before_acquire(|conn, meta| {
+            Box::pin(async move {
+                if meta.idle_for > STALE {
+                    conn.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(options)
 }
 
 /// Connections to a file, made if missing.

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use crate::customers::Customer;
 use crate::failpoint::point;
 use crate::invoices::{self, Invoice, Status};
+use crate::mail::Delivery;
 use crate::openapi::values;
 use crate::tenants::Tenant;
 use crate::{App, Db, trace};
@@ -104,14 +105,19 @@ impl<D: Db> Run<App<D>> for SendInvoice {
         let (invoice, last, app) = (self.invoice, cx.is_last_attempt(), cx.context());
         let result = self.mail(tenant, cx).await;
         if result.is_err() && last {
-            // There will be no other attempt: as a draft it can be sent again, or deleted.
-            let mut tx = app.db.tenant(tenant).await?;
-            let given_up = tx.update(invoice).filter(Invoice::STATUS.eq(Status::Sending));
-            given_up.set(Invoice::STATUS, Status::Draft).await?;
-            tx.commit().await?;
+            give_up(app, tenant, invoice).await?;
         }
         result
     }
+}
+
+/// There will be no other attempt: as a draft it can be sent again, or deleted.
+async fn give_up<D: Db>(app: &App<D>, tenant: TenantId, id: Id<Invoice>) -> Result<(), Problem> {
+    let mut tx = app.db.tenant(tenant).await?;
+    let it = tx.update_all::<Invoice>().filter(Invoice::ID.eq(id));
+    let it = it.filter(Invoice::STATUS.eq(Status::Sending));
+    it.set(Invoice::STATUS, Status::Draft).await?;
+    Ok(tx.commit().await?)
 }
 
 impl SendInvoice {
@@ -131,7 +137,11 @@ impl SendInvoice {
         // Outside the transaction: a slow mail server must not hold a row, on SQLite not the whole
         // file. Named by the job, so that a repeated mail is the same mail.
         point("mail.before");
-        app.mailer.send(cx.job_id(), &sender, &customer, &whole).await?;
+        let delivery = app.mailer.send(cx.job_id(), &sender, &customer, &whole).await?;
+        if let Delivery::Refused(reason) = delivery {
+            give_up(app, tenant, self.invoice).await?;
+            return Ok(Outcome::dead(reason));
+        }
 
         let mut tx = app.db.tenant(tenant).await?;
         tx.update(self.invoice).set(Invoice::STATUS, Status::Sent).await?;

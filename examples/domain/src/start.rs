@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admission::Admission;
 use crate::config::{Config, Database};
 use crate::logins::Logins;
-use crate::mail::{self, Mailer};
+use crate::mail::{self, Destination, Mailer};
 use crate::observe::Metrics;
 use crate::process::{Command, Server};
 use crate::tasks::Tasks;
@@ -59,15 +59,15 @@ async fn run<D: Db>(
     let db = db.map_err(explained)?;
     let (secret, _) = settings::get_or_make(&pool, "cursor_secret", random()?).await?;
     let (operator, token) = operator(&pool, config.operator_token.clone()).await?;
-    let mailer = match &config.smtp_url {
-        Some(url) => Mailer::Smtp(mail::smtp(url)?),
-        None => Mailer::Outbox(Arc::from(std::path::Path::new("outbox"))),
+    let to = match &config.smtp_url {
+        Some(url) => Destination::Smtp(mail::smtp(url)?),
+        None => Destination::Outbox(Arc::from(std::path::Path::new("outbox"))),
     };
     let app = App {
         db,
         queue: if pooler { Queue::new().unnamed() } else { Queue::new() },
         cursors: Cursors::new(secret)?,
-        mailer,
+        mailer: Mailer { from: config.mail_from.clone(), to },
         clock: Arc::new(SystemClock),
         operator: operator.into(),
         base_domain: config.base_domain.as_deref().map(Arc::from),

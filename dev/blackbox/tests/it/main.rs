@@ -113,6 +113,7 @@ targets! {
         }
         sending {
             a_sent_invoice_is_mailed_once_by_its_job,
+            a_mail_that_is_refused_for_good_leaves_a_draft,
             anything_but_a_draft_cannot_be_sent,
             many_invoices_are_mailed_once_each,
         }

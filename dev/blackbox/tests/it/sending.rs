@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use mail_parser::MessageParser;
-use saas_blackbox::{Service, Target, id};
+use saas_blackbox::{MailServer, PATIENCE, Service, Target, eventually, id};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -42,6 +42,35 @@ pub(crate) async fn a_sent_invoice_is_mailed_once_by_its_job(target: Target) {
     }
     assert!(text.contains("<b>Ann</b> & Söhne") && !html.contains("<b>"), "{text}\n{html}");
     api.get(&format!("/jobs/{}", Uuid::now_v7())).await.expect(404);
+}
+
+pub(crate) async fn a_mail_that_is_refused_for_good_leaves_a_draft(target: Target) {
+    let server = MailServer::start().await;
+    let mut service = Service::install(target).await;
+    service.set("SMTP_URL", &server.url());
+    service.set("MAIL_FROM", "billing@acme.example");
+    service.run(&[]).await;
+    let api = service.api().await;
+    let draft = api.invoice(&api.customer_as("Nobody", "nobody@example.com").await).await;
+    let job = api.send(&draft).await;
+    let dead = eventually("the job is dead", PATIENCE, async || {
+        let job = api.get(&format!("/jobs/{job}")).await.expect(200).json();
+        (job["state"] == "dead").then_some(job)
+    });
+    assert_eq!(dead.await["attempt"], 1);
+    assert_eq!(api.read("/invoices", &draft).await["status"], "draft");
+    assert!(server.mails().is_empty());
+
+    let email = json!({"email": "ann@example.com"});
+    let customer = format!("/customers/{}", draft["customer_id"].as_str().unwrap());
+    api.patch(&customer).json(&email).if_match("*").await.expect(200);
+    let job = api.send(&draft).await;
+    api.done(&job).await;
+    let mails = server.mails();
+    let mail = MessageParser::default().parse(&mails[0]).expect("a mail");
+    let from = mail.from().and_then(|from| from.first()).and_then(|from| from.address());
+    assert_eq!((mails.len(), from), (1, Some("billing@acme.example")));
+    assert_eq!(mail.message_id(), Some(format!("{job}@acme.example").as_str()));
 }
 
 pub(crate) async fn anything_but_a_draft_cannot_be_sent(target: Target) {

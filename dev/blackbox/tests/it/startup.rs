@@ -18,6 +18,7 @@ pub(crate) async fn a_bad_value_names_its_variable(target: Target) {
         ("DATABASE_URL", "mysql://u:hunter2@127.0.0.1/x"),
         ("DATABASE_URL", "hunter2"),
         ("SMTP_URL", "gopher://u:hunter2@127.0.0.1"),
+        ("MAIL_FROM", "nobody"),
         ("RUST_LOG", "invoicing=hunter2"),
         ("LOG_FORMAT", "yaml"),
         ("TRUSTED_PROXIES", "10.0.0.0/8, the-proxy"),

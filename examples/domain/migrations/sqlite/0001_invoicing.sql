@@ -65,6 +65,7 @@ create table invoices (
 ) without rowid;
 create index invoices_customer_id_idx on invoices (tenant_id, customer_id);
 create index invoices_created_at_idx on invoices (tenant_id, created_at, id) where deleted_at is null;
+create index invoices_status_idx on invoices (tenant_id, status, created_at, id) where deleted_at is null;
 create index invoices_due_on_idx on invoices (tenant_id, due_on, id) where deleted_at is null;
 create index invoices_total_minor_idx on invoices (tenant_id, total_minor, id) where deleted_at is null;
 

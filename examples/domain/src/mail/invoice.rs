@@ -3,8 +3,8 @@
 
 use askama::Template;
 use chrono::NaiveDate;
-use lettre::Message;
 use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::{Address, Message};
 use saas_core::Id;
 use saas_jobs::{BoxError, JobId};
 
@@ -13,21 +13,18 @@ use crate::customers::Customer;
 use crate::invoices::{Invoice, Whole};
 use crate::tenants::Tenant;
 
-/// Who writes, on behalf of all tenants. Yours is at a domain for which the server behind `SMTP_URL`
-/// may send.
-const FROM: (&str, &str) = ("invoices", "invoicing.invalid");
-
 /// The mail of a job. Whatever changed since the last attempt, its Message-ID did not; if nothing
 /// did, it is the same to the last byte.
 pub(super) fn message(
     job: JobId,
+    from: &Address,
     sender: &Tenant,
     customer: &Customer,
     whole: &Whole,
 ) -> Result<Message, BoxError> {
     let shown = Shown::of(sender, customer, whole)?;
-    let (user, domain) = FROM;
-    let from = Mailbox::new(Some(shown.sender.clone()), format!("{user}@{domain}").parse()?);
+    let domain = from.domain();
+    let from = Mailbox::new(Some(shown.sender.clone()), from.clone());
     let to = Mailbox::new(Some(shown.customer.clone()), customer.email.parse()?);
     let body = MultiPart::alternative()
         // lettre's own is another each time. No encoded line can begin with this one.

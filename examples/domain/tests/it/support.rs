@@ -7,7 +7,7 @@ use invoicing_domain::admission::Admission;
 use invoicing_domain::customers::{Customer, email_key};
 use invoicing_domain::invoices::{Invoice, Status};
 use invoicing_domain::logins::Logins;
-use invoicing_domain::mail::Mailer;
+use invoicing_domain::mail::{Destination, Mailer};
 use invoicing_domain::observe::Metrics;
 use invoicing_domain::tasks::Tasks;
 use invoicing_domain::tenants::Tenant;
@@ -61,7 +61,10 @@ pub(crate) async fn app<D: Db>(pool: sqlx::Pool<D>, outbox: &Path) -> App<D> {
         db: TenantDb::connect(pool, db::registry()).await.unwrap(),
         queue: Queue::new(),
         cursors: Cursors::new([7; 32]).unwrap(),
-        mailer: Mailer::Outbox(Arc::from(outbox)),
+        mailer: Mailer {
+            from: "invoices@invoicing.invalid".parse().unwrap(),
+            to: Destination::Outbox(Arc::from(outbox)),
+        },
         clock: Arc::new(SystemClock),
         operator: Arc::from([0; 32]),
         base_domain: None,

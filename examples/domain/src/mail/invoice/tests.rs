@@ -59,7 +59,15 @@ fn case(name: &str, currency: &str) -> Case {
 
 impl Case {
     fn mail(&self) -> Vec<u8> {
-        message(self.job, &self.sender, &self.customer, &self.whole).unwrap().formatted()
+        message(
+            self.job,
+            &"invoices@invoicing.invalid".parse().unwrap(),
+            &self.sender,
+            &self.customer,
+            &self.whole,
+        )
+        .unwrap()
+        .formatted()
     }
 }
 
