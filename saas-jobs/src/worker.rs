@@ -4,6 +4,7 @@ mod completer;
 mod ended;
 #[cfg(feature = "metrics")]
 mod gauges;
+mod heart;
 mod keeper;
 mod lanes;
 mod lease;

@@ -8,7 +8,7 @@ use super::claimer::Claiming;
 use super::ended::{Ended, Finished};
 #[cfg(feature = "cron")]
 use super::scheduler;
-use super::{Shared, claimer, completer, keeper, random, retainer, runner, until};
+use super::{Shared, claimer, completer, heart, keeper, random, retainer, runner, until};
 use crate::settle::{Attempts, Ending, settle};
 use crate::store::count;
 use crate::{Backend, Error, Policy};
@@ -29,7 +29,7 @@ pub(super) async fn supervise<DB: Backend, C: Send + Sync + 'static>(
     let ended = watch::Sender::new(false);
     let epochs = watch::Sender::new(None);
     let epoch = epochs.subscribe();
-    let mut heart = tokio::spawn(keeper::heart(Arc::clone(&shared), epochs, ended.subscribe()));
+    let mut heart = tokio::spawn(heart::beat(Arc::clone(&shared), epochs, ended.subscribe()));
     let mut keep = tokio::spawn(keeper::keep(Arc::clone(&shared), ended.subscribe()));
     let retain = tokio::spawn(retainer::run(Arc::clone(&shared), ended.subscribe()));
     let mut beside = JoinSet::new();

@@ -11,7 +11,7 @@ use super::limited::Limited;
 #[cfg(feature = "cron")]
 use super::scheduler::{self, Lead};
 use super::source::{Ask, Source};
-use super::{Worker, keeper, retainer, runner};
+use super::{Worker, heart, keeper, retainer, runner};
 use crate::settle::Settlement;
 use crate::testing::drain::{Drain, Drained};
 use crate::{Backend, Error};
@@ -25,8 +25,8 @@ pub(crate) async fn drain<DB: Backend, C: Send + Sync + 'static>(
         worker.settings.queues = which.queues;
     }
     let shared = worker.share()?;
-    keeper::tell_limits(&shared).await?;
-    let epoch = keeper::register(&shared).await?;
+    heart::tell_limits(&shared).await?;
+    let epoch = heart::register(&shared).await?;
     let mut abandon = shared.abandon.subscribe();
     let source = |name: &String| (name.clone(), Mutex::new(Source::new(name, Instant::now())));
     let sources: Vec<_> = shared.settings.queues.iter().map(source).collect();
@@ -71,7 +71,7 @@ pub(crate) async fn drain<DB: Backend, C: Send + Sync + 'static>(
             break;
         }
     }
-    keeper::retire(&shared, epoch.worker).await?;
+    heart::retire(&shared, epoch.worker).await?;
     Ok(drained)
 }
 

@@ -20,7 +20,7 @@ use crate::worker::completer::Completer;
 use crate::worker::ended::Finished;
 use crate::worker::lease::Epoch;
 use crate::worker::source::{Ask, Source};
-use crate::worker::{Shared, Worker, claimer, keeper, runner};
+use crate::worker::{Shared, Worker, claimer, heart, keeper, runner};
 use crate::{Backend, Error, Queue};
 
 pub(super) const QUEUE: &str = "model";
@@ -79,7 +79,7 @@ impl<DB: Backend> Member<DB> {
 
     async fn register(&mut self) -> Result<(), sqlx::Error> {
         self.epoch = epoch();
-        let row = keeper::epoch_row(&self.shared, self.epoch.worker);
+        let row = heart::epoch_row(&self.shared, self.epoch.worker);
         let mut session = self.single().await?;
         DB::register(session.connection(), &row, self.how()).await?;
         session.commit().await
@@ -87,7 +87,7 @@ impl<DB: Backend> Member<DB> {
 
     /// A sign of life; if it was taken for dead, it begins another epoch and is told so.
     pub(super) async fn beat(&mut self) -> Result<bool, sqlx::Error> {
-        let row = keeper::epoch_row(&self.shared, self.epoch.worker);
+        let row = heart::epoch_row(&self.shared, self.epoch.worker);
         let mut session = self.single().await?;
         let lives = DB::renew(session.connection(), &row, self.how()).await?;
         session.commit().await?;
@@ -183,7 +183,7 @@ impl<DB: Backend> Member<DB> {
     }
 
     pub(super) async fn retire(&self) -> Result<(), sqlx::Error> {
-        keeper::retire(&self.shared, self.epoch.worker).await
+        heart::retire(&self.shared, self.epoch.worker).await
     }
 
     fn how(&self) -> Statements {

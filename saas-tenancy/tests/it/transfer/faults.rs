@@ -10,7 +10,7 @@ use saas_tenancy::transfer::Transfer;
 use saas_tenancy::{Error, ErrorKind, Reason, Registry};
 use sqlx::Sqlite;
 
-use super::samples::{self, Db, Folder, Link, Rows, Site, exported, lines};
+use super::samples::{self, Db, Folder, Link, Rows, Site, exported, lines, on_each};
 
 /// The message with those of its sources.
 fn told(error: &Error) -> String {
@@ -197,29 +197,6 @@ async fn an_export_goes_on_only_while_the_tenant_is_still<DB: Db>(site: Site<DB>
     change("resume").await;
     change("suspend").await;
     assert!(go_on(&export[..10]).await.is_err());
-}
-
-macro_rules! on_each {
-    ($($name:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(super::samples::sqlite().await).await;
-            })*
-        }
-        mod postgres {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(super::samples::postgres().await).await;
-            })*
-        }
-        mod pgbouncer {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(super::samples::pgbouncer().await).await;
-            })*
-        }
-    };
 }
 
 on_each!(

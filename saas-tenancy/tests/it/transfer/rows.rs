@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, TestRunner};
 use saas_core::{Id, TenantId};
 use saas_tenancy::{Error, Setting};
 
-use super::samples::{self, Db, Folder, Link, Rows, Sample, Site, exported, lines};
+use super::samples::{self, Db, Folder, Link, Rows, Sample, Site, exported, lines, on_each};
 
 async fn moves_and_leaves_others_alone<DB: Db>(site: Site<DB>) {
     let (tenant, other, copy) = (TenantId::new(), TenantId::new(), TenantId::new());
@@ -75,29 +75,6 @@ async fn an_export_is_of_one_snapshot<DB: Db>(site: Site<DB>) {
     let rest: Vec<_> = export.try_collect().await.unwrap();
     assert!(rest.iter().all(|line| !line.contains("late")), "{first}");
     assert_eq!(exported(&site, tenant).await.len(), rest.len() + 2);
-}
-
-macro_rules! on_each {
-    ($($name:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(super::samples::sqlite().await).await;
-            })*
-        }
-        mod postgres {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(super::samples::postgres().await).await;
-            })*
-        }
-        mod pgbouncer {
-            $(#[tokio::test]
-            async fn $name() {
-                super::$name(super::samples::pgbouncer().await).await;
-            })*
-        }
-    };
 }
 
 on_each!(

@@ -225,3 +225,28 @@ pub(super) fn some() -> Rows {
             .collect(),
     }
 }
+
+/// One test for each database.
+macro_rules! on_each {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::samples::sqlite().await).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::samples::postgres().await).await;
+            })*
+        }
+        mod pgbouncer {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::samples::pgbouncer().await).await;
+            })*
+        }
+    };
+}
+pub(super) use on_each;
