@@ -20,6 +20,7 @@
 //! ```
 
 mod backend;
+mod comparison;
 mod condition;
 mod fragment;
 mod migrations;
@@ -29,7 +30,8 @@ mod types;
 mod values;
 
 pub use backend::{Backend, Statements};
-pub use condition::{And, Compare, Condition, InList, IsNull, Like, Not, Or, Trusted};
+pub use comparison::{Compare, InList, IsNull, Like};
+pub use condition::{And, Condition, Not, Or, Trusted};
 pub use fragment::{Fragment, FromFn, Raw, fragment};
 pub use migrations::Migrations;
 #[cfg(feature = "postgres")]
