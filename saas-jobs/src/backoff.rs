@@ -64,7 +64,9 @@ impl Backoff {
     pub fn wait(&self, attempt: u16, random: f64) -> Duration {
         let exponent = i32::from(attempt.max(1)) - 1;
         let cap = self.cap.as_secs_f64();
-        let wait = (self.first.as_secs_f64() * self.factor.powi(exponent)).min(cap);
+        // Not infinite, since nothing would be that long if the first wait is none.
+        let factor = self.factor.powi(exponent).min(f64::MAX);
+        let wait = (self.first.as_secs_f64() * factor).min(cap);
         let spread = 1.0 + self.jitter * (2.0 * random.clamp(0.0, 1.0) - 1.0);
         Duration::try_from_secs_f64(wait * spread).unwrap_or(self.cap)
     }
@@ -85,6 +87,11 @@ mod tests {
                 .factor(factor).cap(Duration::from_millis(cap)).jitter(jitter);
             let most = Duration::from_millis(cap).mul_f64(1.0 + jitter);
             prop_assert!(backoff.wait(attempt, random) <= most + Duration::from_nanos(10));
+        }
+
+        #[test]
+        fn no_wait_stays_none(attempt: u16, random in 0.0f64..1.0) {
+            prop_assert_eq!(Backoff::new(Duration::ZERO).wait(attempt, random), Duration::ZERO);
         }
 
         #[test]

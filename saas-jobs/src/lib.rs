@@ -7,6 +7,7 @@ mod dead;
 mod error;
 pub mod guide;
 mod id;
+mod ids;
 mod inbox;
 mod info;
 mod job;

@@ -88,7 +88,7 @@ impl Received {
         }
         let kind = needed(KIND, kind)?;
         text::checked("kind of a job", kind)?;
-        let version = needed(VERSION, version)?.parse();
+        let version = needed(VERSION, version)?.parse().ok().filter(|version| *version >= 0);
         let tenant = tenant.map(|tenant| uuid(TENANT, tenant)).transpose()?;
         let payload = payload.into();
         serde_json::from_str::<IgnoredAny>(&payload)
@@ -96,7 +96,7 @@ impl Received {
         Ok(Self {
             id: JobId::from_uuid(uuid(ID, needed(ID, id)?)?),
             kind: kind.to_owned(),
-            version: version.map_err(|_| refused(VERSION, "is not a number"))?,
+            version: version.ok_or_else(|| refused(VERSION, "is not a number from 0"))?,
             tenant: tenant.map(TenantId::from_uuid),
             // A trace is a help, and no reason to lose a job.
             trace: trace.filter(|trace| is_traceparent(trace)).map(str::to_owned),

@@ -137,11 +137,11 @@ impl Options {
     }
 }
 
-/// The moment `wait` later; a wait beyond the calendar ends a thousand years from now.
+/// The moment `wait` later; a wait beyond the calendar ends a thousand years from now, or with it.
 pub(crate) fn after(now: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
     let most = chrono::TimeDelta::days(365_000);
     let wait = chrono::TimeDelta::from_std(wait).map_or(most, |wait| wait.min(most));
-    saas_core::truncate_to_micros(now + wait)
+    saas_core::truncate_to_micros(now.checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use saas_core::sql::Statements;
 use saas_core::{Clock, SystemClock, TenantId};
 use tokio::sync::watch;
 
+use crate::ids::Ids;
 use crate::store::{NewJobs, stored};
 use crate::{Backend, Error, Job, JobId, JobStatus, Limit, Options, QueueStats, lane, metrics};
 
@@ -20,6 +21,7 @@ pub(crate) const DEFAULT_MAX_ATTEMPTS: u16 = 20;
 pub struct Queue<DB: Backend> {
     pub(crate) statements: Statements,
     pub(crate) clock: Arc<dyn Clock>,
+    ids: Arc<Ids>,
     woken: watch::Sender<()>,
     /// Tells the workers of other processes.
     beyond: Option<Arc<dyn Fn() + Send + Sync>>,
@@ -32,16 +34,19 @@ impl<DB: Backend> Queue<DB> {
         Self {
             statements: Statements::Named,
             clock: Arc::new(SystemClock),
+            ids: Arc::new(Ids::Machine),
             woken: watch::Sender::new(()),
             beyond: None,
             backend: PhantomData,
         }
     }
 
-    /// Tells the time by `clock`, as tests do. Workers of this queue use it too.
+    /// Tells the time by `clock`, as tests do. Workers of this queue use it too, and the ids of its jobs
+    /// tell of it.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self.ids = Arc::new(Ids::told());
         self
     }
 
@@ -66,7 +71,7 @@ impl<DB: Backend> Queue<DB> {
         job: J,
         options: Options,
     ) -> Result<JobId, Error> {
-        let id = JobId::new();
+        let id = self.new_id();
         self.store::<J>(conn, vec![(id, job)], options, false).await?;
         Ok(id)
     }
@@ -94,7 +99,7 @@ impl<DB: Backend> Queue<DB> {
         jobs: impl IntoIterator<Item = J>,
         options: Options,
     ) -> Result<Vec<JobId>, Error> {
-        let jobs: Vec<_> = jobs.into_iter().map(|job| (JobId::new(), job)).collect();
+        let jobs: Vec<_> = jobs.into_iter().map(|job| (self.new_id(), job)).collect();
         let ids = jobs.iter().map(|(id, _)| *id).collect();
         if !jobs.is_empty() {
             self.store::<J>(conn, jobs, options, false).await?;
@@ -129,6 +134,10 @@ impl<DB: Backend> Queue<DB> {
     pub(crate) fn beyond(mut self, tell: Arc<dyn Fn() + Send + Sync>) -> Self {
         self.beyond = Some(tell);
         self
+    }
+
+    pub(crate) fn new_id(&self) -> JobId {
+        self.ids.next(self.clock.now())
     }
 
     /// Tells the workers of this process only.
@@ -233,6 +242,7 @@ impl<DB: Backend> Clone for Queue<DB> {
         Self {
             statements: self.statements,
             clock: Arc::clone(&self.clock),
+            ids: Arc::clone(&self.ids),
             woken: self.woken.clone(),
             beyond: self.beyond.clone(),
             backend: PhantomData,

@@ -67,7 +67,7 @@ impl Unique {
     }
 
     /// Gives a job that holds the key and still waits the new arguments and the new time, instead of
-    /// leaving it alone. Its queue and priority stay.
+    /// leaving it alone. All else stays as it was first said: queue, priority, limit, attempts, trace.
     #[must_use]
     pub fn replace(mut self) -> Self {
         self.replace = true;
@@ -116,7 +116,7 @@ impl<DB: Backend> Queue<DB> {
         let (how, now) = (self.statements, self.clock.now());
         let tenant = options.tenant.map(TenantId::uuid);
         let key = Key { kind: J::KIND, tenant, key: unique.checked()? };
-        let id = JobId::new();
+        let id = self.new_id();
         while !DB::take_key(conn, &key, id.uuid(), now, how).await? {
             // Gone again in between: its job was cleared away.
             let Some(holder) = DB::holder(conn, &key, how).await? else { continue };

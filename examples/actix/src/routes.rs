@@ -11,7 +11,7 @@ use invoicing_domain::{App, Db, policy};
 use saas_core::Problem;
 use saas_idempotency::{IdempotencyMiddleware, SqlStore};
 
-use crate::extract::State;
+use crate::extract::{State, head};
 use crate::handlers::*;
 use crate::resource::{Method, delete, get, patch, post, resource};
 use crate::{auth, observe};
@@ -95,5 +95,6 @@ async fn admitted<D: Db, B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    app.admission.admit(async { next.call(request).await }).await?
+    let share = app.admission.share(&head(request.request()));
+    app.admission.admit(share, async { next.call(request).await }).await?
 }

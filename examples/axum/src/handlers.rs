@@ -73,8 +73,9 @@ pub async fn delete_customer<D: Db>(
     State(app): State<App<D>>,
     Current(tenant): Current,
     PathId(id): PathId<Customer>,
+    IfMatch(tags): IfMatch,
 ) -> Answer {
-    app.at_work(|app| customers::delete(app, tenant, id)).await
+    app.at_work(|app| customers::delete(app, tenant, id, tags)).await
 }
 
 pub async fn restore_customer<D: Db>(
@@ -114,8 +115,9 @@ pub async fn delete_invoice<D: Db>(
     State(app): State<App<D>>,
     Current(tenant): Current,
     PathId(id): PathId<Invoice>,
+    IfMatch(tags): IfMatch,
 ) -> Answer {
-    app.at_work(|app| invoices::delete(app, tenant, id)).await
+    app.at_work(|app| invoices::delete(app, tenant, id, tags)).await
 }
 
 pub async fn send_invoice<D: Db>(

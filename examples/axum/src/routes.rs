@@ -10,6 +10,7 @@ use saas_core::Problem;
 use saas_idempotency::{IdempotencyLayer, SqlStore};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::extract::head;
 use crate::handlers::*;
 use crate::{auth, observe};
 
@@ -71,5 +72,6 @@ async fn admitted<D: Db>(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    app.admission.admit(next.run(request)).await
+    let share = app.admission.share(&head(&request));
+    app.admission.admit(share, next.run(request)).await
 }

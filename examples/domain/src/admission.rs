@@ -2,9 +2,11 @@
 //!
 //! The others wait here, in the order in which they came and without a connection. Where they wait
 //! for one at the pool instead, a crowd is refused after the pool's few seconds, and so is whoever
-//! else waits there: jobs, their heartbeats, probes.
+//! else waits there: jobs, their heartbeats, probes. And who comes with one key waits behind others
+//! with that key before it waits behind anybody else.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics::Gauge;
@@ -12,9 +14,10 @@ use saas_core::Problem;
 use sqlx::Pool;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::head::Head;
 use crate::tenants::Holder;
 use crate::together::Together;
-use crate::{Db, limits};
+use crate::{Db, keys, limits};
 
 /// A request waits at most this long at a gate, then it is told 503: its client has given up by then
 /// or soon will.
@@ -32,6 +35,8 @@ const PLACES: usize = 20_000;
 /// the one that others wait for always gets there.
 #[derive(Debug, Clone)]
 pub struct Admission {
+    /// Around all that is done for the requests with one key.
+    shares: Arc<Shares>,
     /// Around all that is done for a request.
     pub requests: Gate,
     /// Around finding out who asks; the same key is looked up once for all who wait.
@@ -47,16 +52,53 @@ impl Admission {
         let connections = pool.options().get_max_connections() as usize;
         let gate = |name, slots| Gate::new(name, slots, PLACES);
         Self {
+            shares: Arc::new(Shares::of_each(connections * 10 / 4)),
             requests: gate("requests", connections * 10),
             keys: Together::behind(gate("keys", connections / 4)),
             work: gate("work", connections / 2),
         }
     }
 
+    /// The gate for requests with the key of this one. Without a key nothing is done that takes long.
+    pub fn share(&self, head: &Head<'_>) -> Option<Gate> {
+        head.bearer().map(|key| self.shares.of(keys::hash(key)))
+    }
+
     /// Answers a request when it is let in, and in time.
-    pub async fn admit<T>(&self, answer: impl Future<Output = T>) -> Result<T, Problem> {
+    pub async fn admit<T>(
+        &self,
+        share: Option<Gate>,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, Problem> {
+        let _share = match &share {
+            Some(share) => Some(share.enter().await?),
+            None => None,
+        };
         let answer = self.requests.pass(tokio::time::timeout(limits::REQUEST, answer)).await?;
         answer.map_err(|_| Problem::new(503).detail("it took too long; try again"))
+    }
+}
+
+/// A gate for each key with which there are requests, so that nobody keeps all others out: not by a
+/// crowd, and not by bodies that do not come.
+#[derive(Debug)]
+struct Shares {
+    slots: usize,
+    gates: Mutex<HashMap<Vec<u8>, Gate>>,
+}
+
+impl Shares {
+    /// So many of the slots of the gate behind them.
+    fn of_each(slots: usize) -> Self {
+        Self { slots, gates: Mutex::default() }
+    }
+
+    fn of(&self, key: Vec<u8>) -> Gate {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        if gates.len() > 1000 {
+            gates.retain(|_, gate| gate.is_used());
+        }
+        gates.entry(key).or_insert_with(|| Gate::new("key", self.slots, PLACES / 2)).clone()
     }
 }
 
@@ -71,8 +113,8 @@ pub struct Gate {
 impl Gate {
     pub(crate) fn new(name: &'static str, slots: usize, places: usize) -> Self {
         // Shown from the beginning, so that nobody takes what is missing for what is zero.
-        metrics::gauge!("admission_inside", "gate" => name).set(0);
-        metrics::gauge!("admission_waiting", "gate" => name).set(0);
+        metrics::gauge!("admission_inside", "gate" => name).increment(0);
+        metrics::gauge!("admission_waiting", "gate" => name).increment(0);
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
         Self { name, slots: semaphore(slots.max(1)), places: semaphore(places) }
     }
@@ -88,6 +130,11 @@ impl Gate {
     pub async fn pass<T>(&self, work: impl Future<Output = T>) -> Result<T, Problem> {
         let _inside = self.enter().await?;
         Ok(work.await)
+    }
+
+    /// Whether somebody is inside, waits, or is about to.
+    fn is_used(&self) -> bool {
+        Arc::strong_count(&self.slots) > 1
     }
 
     /// Sends away who waits and who comes; who is inside stays.
@@ -185,6 +232,29 @@ mod tests {
         yield_now().await;
         assert_eq!(gate.pass(async {}).await.unwrap_err().status(), 503);
         assert_eq!(gate.places.available_permits(), 1);
+    }
+
+    #[tokio::test]
+    async fn who_comes_with_one_key_leaves_room_for_another() {
+        let shares = Shares::of_each(2);
+        let (busy, idle) = (|| shares.of(vec![1]), || shares.of(vec![2]));
+        let inside = [occupied(&busy()), occupied(&busy()), occupied(&busy())];
+        yield_now().await;
+        assert_eq!(idle().pass(async { "done" }).await.unwrap(), "done");
+        assert_eq!(busy().slots.available_permits(), 0);
+        inside.iter().for_each(|task| task.abort());
+        assert_eq!(busy().pass(async { "next" }).await.unwrap(), "next");
+    }
+
+    #[tokio::test]
+    async fn keys_that_nobody_uses_are_forgotten() {
+        let shares = Shares::of_each(1);
+        let used = shares.of(vec![]);
+        for number in 0..3000_u32 {
+            shares.of(number.to_be_bytes().to_vec());
+        }
+        assert!(shares.gates.lock().unwrap().len() <= 1002);
+        assert!(Arc::ptr_eq(&used.slots, &shares.of(vec![]).slots));
     }
 
     #[tokio::test]

@@ -11,6 +11,9 @@ pub fn expected(head: &Head<'_>) -> Result<(), Problem> {
     if !head.is_json() {
         return Err(Problem::new(415).detail("send application/json"));
     }
+    if head.is_encoded() {
+        return Err(Problem::new(415).detail("send it as it is, without a Content-Encoding"));
+    }
     match head.content_length() {
         Some(length) if length > limits::BODY => Err(too_large()),
         _ => Ok(()),

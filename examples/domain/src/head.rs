@@ -58,6 +58,14 @@ impl<'r> Head<'r> {
             || (essence.starts_with("application/") && essence.ends_with("+json"))
     }
 
+    /// Whether it says that the body is something else until it is decoded.
+    pub fn is_encoded(&self) -> bool {
+        let plain = |value: Option<&str>| {
+            value.is_some_and(|value| value.trim().eq_ignore_ascii_case("identity"))
+        };
+        !self.all("content-encoding").all(plain)
+    }
+
     /// How long it says that the body is.
     pub fn content_length(&self) -> Option<usize> {
         self.all("content-length").next()??.parse().ok()

@@ -12,7 +12,7 @@ use serde_json::Value;
 use sqlx::FromRow;
 use utoipa::ToSchema;
 
-use crate::customers::{Customer, etag};
+use crate::customers::{Customer, check_match, etag};
 use crate::failpoint::point;
 use crate::input;
 use crate::openapi::values;
@@ -181,9 +181,13 @@ pub async fn delete<D: Db>(
     app: App<D>,
     tenant: TenantId,
     id: Id<Invoice>,
+    if_match: Option<String>,
 ) -> Result<Reply, Problem> {
     let mut tx = app.db.tenant(tenant).await?;
     let invoice = tx.select::<Invoice>().by_id(id).for_update().one(&mut tx).await?;
+    if let Some(tags) = if_match {
+        check_match(&tags, invoice.version)?;
+    }
     if invoice.status != Status::Draft {
         return Err(Problem::new(409).detail("only a draft can be deleted"));
     }

@@ -1,6 +1,7 @@
 //! What is seen from outside and from the logs: request ids, metrics, and problems in one form.
 
 use std::any::Any;
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -22,7 +23,7 @@ pub fn log_to_stderr(traces: &Traces) -> Result<(), Error> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let wanted = variable("RUST_LOG").unwrap_or_else(|| "info,sqlx=warn".into());
     let filter = EnvFilter::try_new(&wanted).map_err(|error| format!("RUST_LOG: {error}"))?;
-    let logs = fmt::layer().with_writer(std::io::stderr);
+    let logs = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let logs = match variable("LOG_FORMAT").as_deref() {
         None | Some("text") => logs.boxed(),
         Some("json") => logs.json().flatten_event(true).with_span_list(false).boxed(),

@@ -1,5 +1,6 @@
 //! The process: `invoicing-… [serve|api|work|migrate|health]`.
 
+use std::ffi::OsString;
 use std::net::TcpListener;
 use std::process::ExitCode;
 
@@ -62,7 +63,10 @@ pub fn main(server: impl Server) -> ExitCode {
 fn run(server: impl Server) -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let command = Command::read(&arguments)?;
-    let config = Config::read(|name| std::env::var(name).ok())?;
+    // One that is no text is refused by its name, as one that has a NUL.
+    let text = |value: OsString| value.into_string().unwrap_or_else(|_| "\0".to_owned());
+    let variable = |name: &str| std::env::var_os(name).map(text);
+    let config = Config::read(variable)?;
     if command == Command::Health {
         return health::ask(config.metrics_bind.unwrap_or(config.bind));
     }

@@ -21,7 +21,7 @@ impl From<&Error> for Problem {
             Error::SeveralKeys | Error::MalformedKey => plain
                 .with_type("urn:problem-type:idempotency-key-malformed")
                 .with_title("Idempotency-Key is malformed")
-                .detail("send one key of 1 to 255 visible ASCII characters"),
+                .detail("send one key of 1 to 255 visible ASCII characters, without comma, semicolon, quote or backslash"),
             Error::TooLarge { cap } => plain
                 .with_type("urn:problem-type:request-body-too-large")
                 .with_title("The request body is too large")

@@ -56,7 +56,8 @@ pub struct Drained {
 
 impl<DB: Backend, C: Send + Sync + 'static> Worker<DB, C> {
     /// Runs every job that is due by the queue's clock, one after the other, until none is; what
-    /// they enqueue too. Turn the clock to make more due.
+    /// they enqueue too. Turn the clock to make more due. A job that snoozes for no time at all is due
+    /// for ever: [`Drain::most`] ends that.
     ///
     /// Schedules that are due by then are fired, after this worker's own are stored.
     ///

@@ -78,9 +78,12 @@ pub(super) async fn rescue<DB: Backend, C>(shared: &Shared<DB, C>) -> Result<usi
         if leases.is_empty() {
             break;
         }
-        total += jobs;
-        metrics::rescued(jobs);
-        tracing::warn!(jobs, "took back the jobs of dead workers");
+        // A lease of which all jobs had ended held none.
+        if jobs > 0 {
+            total += jobs;
+            metrics::rescued(jobs);
+            tracing::warn!(jobs, "took back the jobs of dead workers");
+        }
     }
     if total > 0 {
         shared.queue.wake_here();

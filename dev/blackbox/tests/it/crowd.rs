@@ -55,6 +55,41 @@ pub(crate) async fn ten_thousand_requests_in_flight_over_a_hundred_keys_make_a_h
     assert!(gauges.iter().all(|gauge| gauge.ends_with(" 0")), "{gauges:#?}");
 }
 
+/// Bodies that do not come take up places for as long as they may: those of their own key.
+pub(crate) async fn nobody_waits_for_another_tenants_bodies(target: Target) {
+    let service = Service::start(target).await;
+    let (slow, quick) = (service.api().await, service.api().await);
+    let head = [
+        ("content-type", "application/json"),
+        ("content-length", "1000"),
+        ("idempotency-key", "k"),
+        ("expect", "100-continue"),
+    ];
+    let mut stalled = slow.raw("POST", "/customers", &head).await;
+    stalled.wait_for_continue().await;
+    let mut others = Vec::new();
+    // More than there are places in all.
+    for number in 0..250 {
+        let key = format!("k{number}");
+        let head = head.map(|(name, value)| match name {
+            "idempotency-key" => (name, key.as_str()),
+            _ => (name, value),
+        });
+        others.push(slow.raw("POST", "/customers", &head).await);
+    }
+    for _ in 0..3 {
+        let answer = timeout(Duration::from_secs(10), quick.customer());
+        answer.await.expect("an answer to another tenant");
+    }
+    let metrics = service.anonymous().root("GET", "/metrics").await.expect(200);
+    let metrics = String::from_utf8(metrics.body).unwrap();
+    let line =
+        metrics.lines().find_map(|line| line.strip_prefix("admission_waiting{gate=\"key\"} "));
+    assert!(line.is_some_and(|waiting| waiting != "0"), "{metrics}");
+    drop((stalled, others));
+    slow.customer().await;
+}
+
 /// Opens every connection, and only then sends on all of them at once.
 async fn crowd(api: &Client) -> Vec<Reply> {
     let all_connected = Arc::new(Barrier::new(REQUESTS));

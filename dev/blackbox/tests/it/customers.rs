@@ -115,6 +115,21 @@ pub(crate) async fn a_patch_needs_if_match(target: Target) {
     change().if_match("*").await.expect(200);
 }
 
+pub(crate) async fn a_deletion_minds_if_match(target: Target) {
+    let service = Service::start(target).await;
+    let api = service.api().await;
+    let draft = api.draft().await;
+    let customer = draft["customer_id"].as_str().expect("a customer_id");
+    let deletions = [format!("/invoices/{}", id(&draft)), format!("/customers/{customer}")];
+    for path in &deletions {
+        let tag = api.get(path).await.expect(200).etag();
+        api.delete(path).if_match("\"stale\"").await.expect(412);
+        api.get(path).await.expect(200);
+        api.delete(path).if_match(&tag).await.expect(204);
+        api.delete(path).if_match(&tag).await.expect(404);
+    }
+}
+
 pub(crate) async fn a_missing_customer_is_404_before_if_match(target: Target) {
     let service = Service::start(target).await;
     let (api, other) = (service.api().await, service.api().await);

@@ -91,6 +91,7 @@ targets! {
             a_customers_email_must_be_one,
             a_patch_changes_what_it_names_and_the_etag,
             a_patch_needs_if_match,
+            a_deletion_minds_if_match,
             a_missing_customer_is_404_before_if_match,
             a_patch_is_checked_like_a_new_customer,
         }
@@ -242,6 +243,7 @@ targets! {
     {
         crowd {
             ten_thousand_requests_in_flight_over_a_hundred_keys_make_a_hundred_customers_slow,
+            nobody_waits_for_another_tenants_bodies,
         }
         kills {
             slow_a_kill_at_any_point_of_making_a_customer_makes_one,

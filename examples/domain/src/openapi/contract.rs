@@ -5,7 +5,7 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::response::Response;
 use utoipa::openapi::schema::Components;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{OpenApi, RefOr};
+use utoipa::openapi::{OpenApi, RefOr, Required};
 use utoipa::{Modify, PartialSchema as _};
 
 use super::values::{FieldError, Problem};
@@ -44,6 +44,9 @@ fn complete(path: &str, operation: &mut Operation) {
     let mut all = operation.parameters.take().unwrap_or_default();
     let takes = |name| all.iter().any(|one| matches!(one, RefOr::T(one) if one.name == name));
     let (keyed, matched, listed) = (takes("Idempotency-Key"), takes("If-Match"), takes("limit"));
+    let must_match = all.iter().any(|one| {
+        matches!(one, RefOr::T(one) if one.name == "If-Match" && one.required == Required::True)
+    });
     if of_one {
         all.insert(0, parameters::id().into());
     }
@@ -64,7 +67,8 @@ fn complete(path: &str, operation: &mut Operation) {
         (listed, &[400]),
         (with_body, &[400, 413, 415, 422]),
         (keyed, &[400, 409, 413, 422]),
-        (matched, &[412, 428]),
+        (matched, &[412]),
+        (must_match, &[428]),
     ] {
         for status in statuses.iter().filter(|_| may) {
             let refusal = || refusals::refusal(*status);

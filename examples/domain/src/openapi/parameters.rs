@@ -37,6 +37,17 @@ impl IntoParams for IfMatch {
     }
 }
 
+/// Makes a deletion one of what the client has seen, if it wishes.
+pub(super) struct MayMatch;
+
+impl IntoParams for MayMatch {
+    fn into_params(of: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let mut parameters = IfMatch::into_params(of);
+        parameters.iter_mut().for_each(|header| header.required = Required::False);
+        parameters
+    }
+}
+
 /// Those of `GET /customers`, as the list itself declares them.
 pub(super) struct ListCustomers;
 

@@ -1,5 +1,5 @@
 use crate::customers::{Customer, CustomerChange, NewCustomer};
-use crate::openapi::parameters::{IdempotencyKey, IfMatch, ListCustomers};
+use crate::openapi::parameters::{IdempotencyKey, IfMatch, ListCustomers, MayMatch};
 use crate::openapi::values::CustomerPage;
 
 /// List the customers.
@@ -44,7 +44,7 @@ pub(in crate::openapi) fn patch_customer() {}
 ///
 /// Both can be restored.
 #[utoipa::path(
-    delete, path = "/customers/{id}", tag = "customers",
+    delete, path = "/customers/{id}", tag = "customers", params(MayMatch),
     responses(
         (status = 204, description = "It is gone."),
         (status = 409, description = "An invoice of the customer is being sent or was."),

@@ -1,5 +1,5 @@
 use crate::invoices::{NewInvoice, Whole};
-use crate::openapi::parameters::{IdempotencyKey, ListInvoices};
+use crate::openapi::parameters::{IdempotencyKey, ListInvoices, MayMatch};
 use crate::openapi::values::InvoicePage;
 use crate::send::Accepted;
 
@@ -27,7 +27,7 @@ pub(in crate::openapi) fn get_invoice() {}
 
 /// Delete a draft.
 #[utoipa::path(
-    delete, path = "/invoices/{id}", tag = "invoices",
+    delete, path = "/invoices/{id}", tag = "invoices", params(MayMatch),
     responses(
         (status = 204, description = "It is gone."),
         (status = 409, description = "The invoice is no draft."),
