@@ -42,6 +42,8 @@ mod tests {
         let made: Vec<_> = (0..10_000).map(|_| ids.next(now)).collect();
         assert!(made.is_sorted_by(|a, b| a < b));
         assert_eq!(made[0].created_at(), Some(now));
+        // A clock that is turned back, and one at the end of the calendar.
         assert!(ids.next(DateTime::<Utc>::MIN_UTC) > made[9_999]);
+        ids.next(DateTime::<Utc>::MAX_UTC);
     }
 }
