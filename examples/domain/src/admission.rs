@@ -6,7 +6,7 @@
 //! with that key before it waits behind anybody else.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use metrics::Gauge;
@@ -38,7 +38,7 @@ pub struct Admission {
     /// Around all that is done for the requests with one key.
     shares: Arc<Shares>,
     /// Around all that is done for a request.
-    pub requests: Gate,
+    requests: Gate,
     /// Around finding out who asks; the same key is looked up once for all who wait.
     pub keys: Together<Option<Holder>>,
     /// Around what is asked.
@@ -62,6 +62,13 @@ impl Admission {
     /// The gate for requests with the key of this one. Without a key nothing is done that takes long.
     pub fn share(&self, head: &Head<'_>) -> Option<Gate> {
         head.bearer().map(|key| self.shares.of(keys::hash(key)))
+    }
+
+    /// Sends away every request that has not been let in by now, and those that come.
+    pub fn close(&self) {
+        // First the one that the others lead to.
+        self.requests.close();
+        self.shares.close();
     }
 
     /// Answers a request when it is let in, and in time.
@@ -93,12 +100,20 @@ impl Shares {
         Self { slots, gates: Mutex::default() }
     }
 
+    fn close(&self) {
+        self.gates().values().for_each(Gate::close);
+    }
+
     fn of(&self, key: Vec<u8>) -> Gate {
-        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        if gates.len() > 1000 {
+        let mut gates = self.gates();
+        if gates.len() == gates.capacity() {
             gates.retain(|_, gate| gate.is_used());
         }
         gates.entry(key).or_insert_with(|| Gate::new("key", self.slots, PLACES / 2)).clone()
+    }
+
+    fn gates(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Gate>> {
+        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -253,8 +268,20 @@ mod tests {
         for number in 0..3000_u32 {
             shares.of(number.to_be_bytes().to_vec());
         }
-        assert!(shares.gates.lock().unwrap().len() <= 1002);
+        assert!(shares.gates().len() < 100);
         assert!(Arc::ptr_eq(&used.slots, &shares.of(vec![]).slots));
+    }
+
+    #[tokio::test]
+    async fn closing_sends_away_who_waits_behind_others_with_its_key() {
+        let shares = Shares::of_each(1);
+        let inside = occupied(&shares.of(vec![1]));
+        yield_now().await;
+        let waiting = occupied(&shares.of(vec![1]));
+        yield_now().await;
+        shares.close();
+        assert_eq!(waiting.await.unwrap().unwrap_err().status(), 503);
+        assert!(!inside.is_finished());
     }
 
     #[tokio::test]

@@ -8,6 +8,13 @@ use lettre::Address;
 use saas_core::sql::Statements;
 use url::Url;
 
+/// What the environment says, if anything. What is no text comes as one with a NUL, so that whoever
+/// wants it refuses it by its name, as any other that cannot be meant.
+pub fn variable(name: &str) -> Option<String> {
+    let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+    Some(value.into_string().unwrap_or_else(|_| "\0".to_owned()))
+}
+
 /// Everything the service is told from outside.
 #[derive(Clone)]
 pub struct Config {
@@ -98,7 +105,7 @@ impl Config {
         }
         let mail_from = get("MAIL_FROM");
         let mail_from = mailbox(mail_from.as_deref().unwrap_or("invoices@invoicing.invalid"))?;
-        let base_domain = get("BASE_DOMAIN").map(|domain| domain.to_ascii_lowercase());
+        let base_domain = get("BASE_DOMAIN").map(|domain| self::domain(&domain)).transpose()?;
         let trusted_proxies = networks(&get("TRUSTED_PROXIES").unwrap_or_default())?;
         Ok(Self {
             bind,
@@ -126,6 +133,15 @@ fn seconds(variable: &'static str, text: &str) -> Result<Duration, Invalid> {
     let reason = || format!("`{text}` is no number of seconds up to 300");
     let seconds = seconds.filter(|seconds| *seconds <= Duration::from_secs(300));
     seconds.ok_or_else(|| Invalid { variable, reason: reason() })
+}
+
+fn domain(text: &str) -> Result<String, Invalid> {
+    let reason = || format!("`{text}` is no domain, as in example.com");
+    let named = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    let named = named && !text.starts_with('.') && !text.ends_with('.');
+    named
+        .then(|| text.to_ascii_lowercase())
+        .ok_or_else(|| Invalid { variable: "BASE_DOMAIN", reason: reason() })
 }
 
 fn mailbox(text: &str) -> Result<Address, Invalid> {
@@ -194,6 +210,9 @@ mod tests {
             ("ADMIN_DATABASE_URL", "postgres://a@b/c"),
             ("OPERATOR_TOKEN", "with space"),
             ("SMTP_URL", "http://mail"),
+            ("BASE_DOMAIN", "https://example.com"),
+            ("BASE_DOMAIN", "\0"),
+            ("MAIL_FROM", "\0"),
             ("MAIL_FROM", "Invoices <invoices@example.com>"),
             ("TRUSTED_PROXIES", "10.0.0.0/8, the-proxy"),
         ] {

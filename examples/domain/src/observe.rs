@@ -15,12 +15,12 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 use uuid::Uuid;
 
+use crate::config::variable;
 use crate::trace::{self, Traces};
 use crate::{Db, Error};
 
 /// Logs go to standard error, what `RUST_LOG` says and in the form that `LOG_FORMAT` says.
 pub fn log_to_stderr(traces: &Traces) -> Result<(), Error> {
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let wanted = variable("RUST_LOG").unwrap_or_else(|| "info,sqlx=warn".into());
     let filter = EnvFilter::try_new(&wanted).map_err(|error| format!("RUST_LOG: {error}"))?;
     let logs = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());

@@ -1,12 +1,11 @@
 //! The process: `invoicing-… [serve|api|work|migrate|health]`.
 
-use std::ffi::OsString;
 use std::net::TcpListener;
 use std::process::ExitCode;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::trace::Traces;
 use crate::{App, Db, Error, health, observe, start};
 
@@ -63,10 +62,7 @@ pub fn main(server: impl Server) -> ExitCode {
 fn run(server: impl Server) -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let command = Command::read(&arguments)?;
-    // One that is no text is refused by its name, as one that has a NUL.
-    let text = |value: OsString| value.into_string().unwrap_or_else(|_| "\0".to_owned());
-    let variable = |name: &str| std::env::var_os(name).map(text);
-    let config = Config::read(variable)?;
+    let config = Config::read(config::variable)?;
     if command == Command::Health {
         return health::ask(config.metrics_bind.unwrap_or(config.bind));
     }

@@ -90,7 +90,7 @@ pub async fn serve<D: Db>(
         let last = Duration::from_secs(5);
         tokio::time::sleep(GRACE - last).await;
         // Who did not come in by now will not be done in time: another process is to serve them.
-        app.admission.requests.close();
+        app.admission.close();
         tokio::time::sleep(last + last).await;
     };
     let result = tokio::select! {

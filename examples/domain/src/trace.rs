@@ -23,6 +23,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::config::variable;
 use crate::{App, Db, Error};
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -35,7 +36,6 @@ impl Traces {
     /// What the environment says, in OpenTelemetry's own variables: beside the endpoint
     /// `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER` and `OTEL_BSP_…`.
     pub fn from_env() -> Result<Self, Error> {
-        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let provider = SdkTracerProvider::builder();
         let Some(endpoint) = variable(ENDPOINT) else {
             // Ids for the logs, and no spans.
